@@ -6,6 +6,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.xenolith.abi.ElfNoteType;
 
 /**
  * An ELF kernel for x86: its loadable segments by physical address, its Xen notes and where its symbol table is.
@@ -180,14 +181,14 @@ public final class ElfImage {
 
     /** The guest-physical address at which a PVH guest starts, in 32-bit mode without paging. */
     public long pvhEntry() throws ImageFormatException {
-        if (!notes.has(XenNotes.PHYS32_ENTRY)) {
+        if (!notes.has(ElfNoteType.PHYS32_ENTRY)) {
             throw new ImageFormatException((wide ? "the kernel" : "the 32-bit kernel")
                     + " has no PVH entry point (ELF note XEN_ELFNOTE_PHYS32_ENTRY);"
                     + " use a kernel built with CONFIG_PVH, such as Debian's linux-image-amd64");
         }
-        long address = notes.number(XenNotes.PHYS32_ENTRY)
+        long address = notes.number(ElfNoteType.PHYS32_ENTRY)
                 .orElseThrow(() -> new ImageFormatException(
-                        "the kernel is corrupt: its PVH entry note has " + notes.notes().get(XenNotes.PHYS32_ENTRY).length
+                        "the kernel is corrupt: its PVH entry note has " + notes.notes().get(ElfNoteType.PHYS32_ENTRY).length
                                 + " bytes instead of 4 or 8"));
         for (ElfSegment segment : segments) {
             if (address >= segment.physical() && address < segment.physicalEnd()) {

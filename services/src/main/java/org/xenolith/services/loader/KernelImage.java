@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import org.xenolith.abi.ElfNoteType;
 
 /**
  * A kernel, ready to be placed in guest memory: the ELF image, unpacked when it came in a bzImage.
@@ -123,7 +124,7 @@ public final class KernelImage implements AutoCloseable {
             throw new ImageFormatException("the kernel is corrupt: what it unpacks to is not an ELF file; get it again");
         }
         ElfImage elf = ElfImage.parse(unpacked);
-        if (!header.has64BitEntry() && !elf.notes().has(XenNotes.PHYS32_ENTRY)) {
+        if (!header.has64BitEntry() && !elf.notes().has(ElfNoteType.PHYS32_ENTRY)) {
             throw new ImageFormatException(
                     "the kernel is 32-bit only and has no PVH entry point; use an x86-64 kernel (Debian: linux-image-amd64)");
         }

@@ -7,36 +7,9 @@ import java.util.OptionalLong;
 /**
  * The ELF notes with the name "Xen" ({@code xen/include/public/elfnote.h}): how a kernel says what it needs.
  *
- * @param notes description bytes by note type
+ * @param notes description bytes by {@link org.xenolith.abi.ElfNoteType}
  */
 public record XenNotes(Map<Integer, byte[]> notes) {
-    /** Virtual address of the PV entry point. */
-    public static final int ENTRY = 1;
-    /** Page-aligned virtual address of the hypercall page; absent in kernels that call inline. */
-    public static final int HYPERCALL_PAGE = 2;
-
-    public static final int VIRT_BASE = 3;
-    public static final int PADDR_OFFSET = 4;
-    public static final int XEN_VERSION = 5;
-    public static final int GUEST_OS = 6;
-    public static final int GUEST_VERSION = 7;
-    public static final int LOADER = 8;
-    public static final int PAE_MODE = 9;
-    /** Feature names separated by '|'; Linux does not terminate the string. */
-    public static final int FEATURES = 10;
-
-    public static final int BSD_SYMTAB = 11;
-    public static final int HV_START_LOW = 12;
-    public static final int L1_MFN_VALID = 13;
-    public static final int SUSPEND_CANCEL = 14;
-    public static final int INIT_P2M = 15;
-    public static final int MOD_START_PFN = 16;
-    public static final int SUPPORTED_FEATURES = 17;
-    /** Physical address of the 32-bit PVH entry point: 8 bytes in Linux, 4 in XTF. */
-    public static final int PHYS32_ENTRY = 18;
-    /** The kernel can run elsewhere in memory: alignment, lowest and highest address. */
-    public static final int PHYS32_RELOC = 19;
-
     public XenNotes {
         notes = Map.copyOf(notes);
     }
