@@ -1,0 +1,49 @@
+package org.xenolith.services.xenstore;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.xenolith.services.xenstore.StoreTree.Node;
+
+/**
+ * A transaction works on its own copy of the tree as it was at the start, and remembers which nodes it looked at and what
+ * it did. It can be committed when all those nodes are still as it saw them; then its changes are made again in the
+ * store itself.
+ */
+final class StoreTransaction {
+    private static final long ABSENT = -1;
+
+    final StoreTree tree;
+    private final Node start;
+    private final Map<String, Long> seen = new HashMap<>();
+    private final List<StoreChange> changes = new ArrayList<>();
+
+    StoreTransaction(StoreTree store) {
+        start = store.root();
+        tree = store.copy();
+    }
+
+    void sees(String path) {
+        seen.computeIfAbsent(path, key -> generation(StoreTree.find(start, key)));
+    }
+
+    void changes(StoreChange change) {
+        changes.add(change);
+    }
+
+    List<StoreChange> changes() {
+        return changes;
+    }
+
+    /** A transaction that only read saw one consistent moment, so it never conflicts. */
+    boolean conflictsWith(StoreTree store) {
+        return !changes.isEmpty()
+                && seen.entrySet().stream()
+                        .anyMatch(entry -> generation(store.find(entry.getKey())) != entry.getValue());
+    }
+
+    private static long generation(Node node) {
+        return node == null ? ABSENT : node.generation();
+    }
+}
