@@ -1,0 +1,428 @@
+package org.xenolith.bench;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
+import org.xenolith.image.DebianPackages;
+import org.xenolith.image.ImageException;
+import org.xenolith.image.Progress;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code xeno bench}: Xenolith, QEMU's TCG and this machine, side by side. */
+@Command(
+        name = "bench",
+        mixinStandardHelpOptions = true,
+        sortOptions = false,
+        description = "Runs the same kernel, initramfs and workloads under Xenolith, under QEMU's TCG and natively, "
+                + "in turns, and compares.",
+        customSynopsis = {
+            "xeno bench                                     all workloads, three rounds",
+            "       xeno bench --quick --only integer,boot      a first impression",
+            "       xeno bench --check                          clocks and results against the host",
+            "       xeno bench [OPTIONS]"
+        },
+        exitCodeListHeading = "%nExit status:%n",
+        exitCodeList = {
+            "0:all workloads ran and agree",
+            "1:a workload failed, results differ between engines, or a check failed",
+            "2:bad usage",
+            "3:something needed is missing on this machine"
+        })
+public final class BenchCommand implements Callable<Integer> {
+    static final int OK = 0;
+    static final int PROBLEMS = 1;
+    static final int USAGE = 2;
+    static final int UNAVAILABLE = 3;
+
+    private static final Pattern MEMORY = Pattern.compile("[1-9][0-9]{0,6}[MG]");
+    private static final double QUICK_SECONDS = 0.25;
+    private static final int MOST_ROUNDS = 100;
+    private static final double MOST_SECONDS = 600;
+
+    /** How results are printed. */
+    enum Format {
+        TABLE,
+        JSON
+    }
+
+    @Option(names = "--list", description = "Show the workloads and what each stands for, and stop.")
+    private boolean list;
+
+    @Option(
+            names = "--only",
+            split = ",",
+            paramLabel = "NAME",
+            description = "Workloads or groups to run, separated by commas; all by default.")
+    private List<String> only = new ArrayList<>();
+
+    @Option(names = "--rounds", paramLabel = "N", description = "Rounds of every engine, in turns; 3 by default.")
+    private Integer rounds;
+
+    @Option(
+            names = "--seconds",
+            paramLabel = "S",
+            description = "Time for which a workload repeats its unit; 1 by default.")
+    private Double seconds;
+
+    @Option(names = "--quick", description = "One round of " + QUICK_SECONDS + " s for each workload.")
+    private boolean quick;
+
+    @Option(names = "--check", description = "Check clocks, sums and floating point of the guest against the host.")
+    private boolean check;
+
+    @Option(
+            names = "--engine",
+            split = ",",
+            paramLabel = "ENGINE",
+            description = "Of xenolith, tcg, native, separated by commas; all three by default.")
+    private List<String> engines = new ArrayList<>();
+
+    @Option(names = "--no-peer", description = "Leave QEMU out.")
+    private boolean noPeer;
+
+    @Option(names = "--no-native", description = "Leave native runs out.")
+    private boolean noNative;
+
+    @Option(names = "--install-peer", description = "Install QEMU from Debian if it is missing.")
+    private boolean installPeer;
+
+    @Option(names = "--kernel", paramLabel = "FILE", description = "A bzImage; Debian's cloud kernel by default.")
+    private Path kernel;
+
+    @Option(names = "--busybox", paramLabel = "FILE", description = "A static busybox; Debian's by default.")
+    private Path busybox;
+
+    @Option(names = "--memory", paramLabel = "SIZE", defaultValue = "512M", description = "Memory of a guest; 512M.")
+    private String memory;
+
+    @Option(names = "--append", paramLabel = "ARGS", defaultValue = "", description = "More kernel arguments.")
+    private String append;
+
+    @Option(
+            names = "--run-arg",
+            paramLabel = "ARG",
+            description = "More arguments for 'xeno run', for example --run-arg=--engine=interpret.")
+    private List<String> runArguments = new ArrayList<>();
+
+    @Option(
+            names = "--peer-machine",
+            paramLabel = "TYPE",
+            defaultValue = "microvm",
+            description = "QEMU's machine type: microvm (default, its fastest start) or q35.")
+    private String peerMachine;
+
+    @Option(
+            names = "--timeout",
+            paramLabel = "S",
+            defaultValue = "90",
+            description = "Longest wait for a workload beside its own time; 90 s.")
+    private long timeout;
+
+    @Option(
+            names = "--boot-timeout",
+            paramLabel = "S",
+            defaultValue = "180",
+            description = "Longest wait for a guest's init; 180 s.")
+    private long bootTimeout;
+
+    @Option(names = "--cc", paramLabel = "CMD", defaultValue = "gcc", description = "C compiler; gcc.")
+    private String compiler;
+
+    @Option(
+            names = {"-o", "--output"},
+            paramLabel = "FORMAT",
+            defaultValue = "table",
+            description = "table or json.")
+    private Format format;
+
+    private final PrintStream out;
+    private final PrintStream err;
+
+    public BenchCommand() {
+        this(System.out, System.err);
+    }
+
+    BenchCommand(PrintStream out, PrintStream err) {
+        this.out = out;
+        this.err = err;
+    }
+
+    /** For running this room by itself. */
+    public static void main(String[] arguments) {
+        System.exit(new CommandLine(new BenchCommand())
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .execute(arguments));
+    }
+
+    @Override
+    public Integer call() {
+        Path work = null;
+        try {
+            String complaint = complaint();
+            if (!complaint.isEmpty()) {
+                err.println("xeno bench: " + complaint);
+                return USAGE;
+            }
+            List<Workload> workloads;
+            try {
+                workloads = Workloads.select(only);
+            } catch (BenchException e) {
+                err.println("xeno bench: " + e.getMessage());
+                return USAGE;
+            }
+            if (list) {
+                out.print(listing(workloads));
+                return OK;
+            }
+            work = Round.workDirectory();
+            return run(workloads, work);
+        } catch (BenchException e) {
+            err.println("xeno bench: " + e.getMessage());
+            return UNAVAILABLE;
+        } finally {
+            Programs.deleteTree(work);
+        }
+    }
+
+    private String complaint() {
+        for (String name : engines) {
+            if (Contestant.of(name).isEmpty()) {
+                return "no engine is called '" + name + "'; there are xenolith, tcg and native";
+            }
+        }
+        if (rounds != null && (rounds < 1 || rounds > MOST_ROUNDS)) {
+            return "--rounds is from 1 to " + MOST_ROUNDS;
+        }
+        if (seconds != null && !(seconds > 0 && seconds <= MOST_SECONDS)) {
+            return "--seconds is more than 0 and at most " + (int) MOST_SECONDS;
+        }
+        if (timeout < 1 || bootTimeout < 1) {
+            return "a time limit is at least 1 s";
+        }
+        if (!MEMORY.matcher(memory).matches()) {
+            return "--memory is a number and M or G, for example 512M";
+        }
+        if (!peerMachine.matches("[a-z0-9.,=-]+")) {
+            return "--peer-machine is a machine type of QEMU, microvm or q35";
+        }
+        return wanted().isEmpty() ? "no engine is left to run" : "";
+    }
+
+    private Set<Contestant> wanted() {
+        Set<Contestant> wanted = EnumSet.noneOf(Contestant.class);
+        engines.forEach(name -> Contestant.of(name).ifPresent(wanted::add));
+        if (engines.isEmpty()) {
+            wanted.addAll(EnumSet.allOf(Contestant.class));
+        }
+        if (noPeer) {
+            wanted.remove(Contestant.TCG);
+        }
+        if (noNative) {
+            wanted.remove(Contestant.NATIVE);
+        }
+        return wanted;
+    }
+
+    private static String listing(List<Workload> workloads) {
+        StringBuilder text = new StringBuilder();
+        int width = workloads.stream().mapToInt(w -> w.name().length()).max().orElse(0);
+        Group group = null;
+        for (Workload workload : workloads) {
+            if (workload.group() != group) {
+                group = workload.group();
+                text.append(group.label()).append(": ").append(group.description()).append('\n');
+            }
+            text.append(String.format("  %-" + width + "s  %s%n", workload.name(), workload.cost()));
+        }
+        return text.toString();
+    }
+
+    private int run(List<Workload> selected, Path work) throws BenchException {
+        List<String> remarks = new ArrayList<>();
+        Map<Contestant, Machine> machines = new LinkedHashMap<>();
+        Map<String, String> environment = new LinkedHashMap<>();
+        Set<Contestant> contestants = wanted();
+        environment.put("host", hostProcessor() + ", " + Runtime.getRuntime().availableProcessors() + " processors");
+        if (contestants.contains(Contestant.XENOLITH)) {
+            machines.put(Contestant.XENOLITH, Machine.xenolith(launcher(), memory, runArguments));
+            environment.put("java", Runtime.version().toString());
+        }
+        if (contestants.contains(Contestant.TCG)) {
+            Optional<Path> qemu = peer();
+            if (qemu.isEmpty()) {
+                remarks.add(Peer.HOW_TO_GET_IT);
+                err.println("xeno bench: " + Peer.HOW_TO_GET_IT);
+                contestants.remove(Contestant.TCG);
+            } else {
+                machines.put(Contestant.TCG, Machine.tcg(qemu.get().toString(), peerMachine, memory));
+                environment.put("peer", Peer.version(qemu.get()) + ", -accel tcg -cpu max -M " + peerMachine);
+            }
+        }
+        if (contestants.isEmpty()) {
+            return UNAVAILABLE;
+        }
+        Round.Setup setup = setup(work, selected, remarks, environment, !machines.isEmpty());
+        if (check) {
+            return new CheckRun(setup, machines, out, err, format == Format.JSON).run();
+        }
+        List<Workload> workloads = selected.stream()
+                .filter(w -> w.isBoot() || setup.programs().containsKey(w.program()))
+                .toList();
+        return measure(setup, new ArrayList<>(contestants), machines, workloads, environment, remarks);
+    }
+
+    private int measure(
+            Round.Setup setup,
+            List<Contestant> contestants,
+            Map<Contestant, Machine> machines,
+            List<Workload> workloads,
+            Map<String, String> environment,
+            List<String> remarks)
+            throws BenchException {
+        Results results = new Results(workloads);
+        int count = rounds != null ? rounds : quick ? 1 : 3;
+        environment.put(
+                "rounds", String.format(Locale.ROOT, "%d of %.2f s a workload, in turns", count, setup.seconds()));
+        List<Contestant> alive = new ArrayList<>(contestants);
+        for (int round = 1; round <= count && !alive.isEmpty(); round++) {
+            for (Contestant contestant : turns(alive, round)) {
+                String title = "round " + round + "/" + count + " " + contestant.label() + ": ";
+                ProgressLine line = new ProgressLine(err, title, workloads.size());
+                Round runner = new Round(setup, line::show);
+                Map<String, Outcome> outcomes = contestant == Contestant.NATIVE
+                        ? runner.onHost(workloads)
+                        : runner.guest(machines.get(contestant), workloads);
+                results.add(contestant, outcomes);
+                long failed = outcomes.values().stream()
+                        .filter(o -> o instanceof Outcome.Failure)
+                        .count();
+                line.finish(outcomes.size() - failed, failed);
+                if (!outcomes.isEmpty() && failed == outcomes.size()) {
+                    remarks.add(contestant.label() + " failed in all workloads and was not run again");
+                    alive.remove(contestant);
+                }
+            }
+        }
+        Report report = new Report(results, environment, remarks);
+        out.print(format == Format.JSON ? report.json() + "\n" : report.table());
+        out.flush();
+        return results.problems().isEmpty() ? OK : PROBLEMS;
+    }
+
+    /** Another contestant goes first in each round, so that a slow drift of the machine hits all. */
+    static List<Contestant> turns(List<Contestant> contestants, int round) {
+        List<Contestant> turns = new ArrayList<>(contestants);
+        Collections.rotate(turns, -((round - 1) % turns.size()));
+        return turns;
+    }
+
+    private Round.Setup setup(
+            Path work,
+            List<Workload> workloads,
+            List<String> remarks,
+            Map<String, String> environment,
+            boolean guests)
+            throws BenchException {
+        DebianPackages.Options options = DebianPackages.Options.of(System::getenv);
+        DebianPackages packages = new DebianPackages(options, new Notes(err));
+        Programs.Built built = new Programs(options.cache().resolve("bench"), compiler).build();
+        workloads.stream()
+                .filter(w -> built.missing().containsKey(w.program()))
+                .forEach(w -> remarks.add(w.name() + " left out: " + built.missing().get(w.program())));
+        Path kernelFile = kernel;
+        Path busyboxFile = busybox;
+        try {
+            if (guests && kernelFile == null) {
+                DebianPackages.Kernel stock = packages.kernel(DebianPackages.CLOUD_KERNEL);
+                kernelFile = stock.image();
+                environment.put("kernel", stock.release() + ", " + stock.source());
+            } else if (guests) {
+                environment.put("kernel", kernelFile.toString());
+            }
+            if (busyboxFile == null) {
+                busyboxFile = packages.busybox();
+            }
+        } catch (ImageException e) {
+            throw new BenchException(e.getMessage(), e);
+        }
+        for (Path file : guests ? List.of(kernelFile, busyboxFile) : List.of(busyboxFile)) {
+            if (!Files.isRegularFile(file) || !Files.isReadable(file)) {
+                throw new BenchException("cannot read " + file);
+            }
+        }
+        environment.put("memory", memory);
+        double time = seconds != null ? seconds : quick ? QUICK_SECONDS : 1.0;
+        PlanWatcher.Limits limits =
+                new PlanWatcher.Limits(Duration.ofSeconds(bootTimeout), Round.workloadLimit(time, timeout));
+        return new Round.Setup(
+                kernelFile == null ? null : kernelFile.toAbsolutePath(),
+                busyboxFile.toAbsolutePath(),
+                built.files(),
+                append,
+                time,
+                limits,
+                work);
+    }
+
+    private Optional<Path> peer() throws BenchException {
+        Optional<Path> found = Peer.find(System.getenv("PATH"), Peer.PROGRAM);
+        if (found.isEmpty() && installPeer) {
+            Peer.install();
+            found = Peer.find(System.getenv("PATH"), Peer.PROGRAM);
+        }
+        return found;
+    }
+
+    /** The installed {@code ./xeno}: it tells us where it is; otherwise the current directory. */
+    private static Path launcher() throws BenchException {
+        Path launcher =
+                Path.of(System.getProperty("xenolith.home", "")).toAbsolutePath().resolve("xeno");
+        if (!Files.isExecutable(launcher)) {
+            throw new BenchException(
+                    launcher + " is not there; start from the project's directory, or leave Xenolith out: --engine tcg,native");
+        }
+        return launcher;
+    }
+
+    private static String hostProcessor() {
+        try (var lines = Files.lines(Path.of("/proc/cpuinfo"))) {
+            return lines.filter(l -> l.startsWith("model name"))
+                    .map(l -> l.substring(l.indexOf(':') + 1).strip())
+                    .findFirst()
+                    .orElse(System.getProperty("os.arch"));
+        } catch (IOException e) {
+            return System.getProperty("os.arch");
+        }
+    }
+
+    /** Downloads of kernel and busybox, as lines on standard error. */
+    private record Notes(PrintStream err) implements Progress {
+        @Override
+        public void update(String what, long done, long total) {}
+
+        @Override
+        public void done(String what) {
+            err.println("xeno bench: " + what);
+        }
+
+        @Override
+        public void note(String line) {
+            err.println("xeno bench: " + line);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+package org.xenolith.bench;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * How a guest is started.
+ *
+ * @param contestant whose guest it is
+ * @param command the command up to the guest's own arguments
+ * @param console the guest kernel's console device
+ * @param memory for example {@code 512M}
+ */
+record Machine(Contestant contestant, List<String> command, String console, String memory) {
+    /** Quiet, because a serial port's speed is not our subject; a dead kernel ends the machine. */
+    private static final String KERNEL_ARGUMENTS = "quiet loglevel=1 panic=-1";
+
+    /** Xenolith, as a user starts it. */
+    static Machine xenolith(Path launcher, String memory, List<String> more) {
+        List<String> command = new ArrayList<>(List.of(launcher.toString(), "run"));
+        command.addAll(more);
+        return new Machine(Contestant.XENOLITH, List.copyOf(command), "hvc0", memory);
+    }
+
+    /**
+     * QEMU's TCG with one processor and nothing but a serial port.
+     *
+     * @param type machine type; microvm has no firmware worth the name and boots fastest
+     */
+    static Machine tcg(String qemu, String type, String memory) {
+        return new Machine(
+                Contestant.TCG,
+                List.of(
+                        qemu, "-accel", "tcg", "-cpu", "max", "-smp", "1", "-M", type, "-nodefaults", "-display", "none",
+                        "-serial", "stdio", "-no-reboot"),
+                "ttyS0",
+                memory);
+    }
+
+    /** The whole command for a kernel and an initramfs. */
+    List<String> boot(Path kernel, Path initrd, String append) {
+        String line = ("console=" + console + " " + KERNEL_ARGUMENTS + " " + append).strip();
+        List<String> whole = new ArrayList<>(command);
+        String dash = contestant == Contestant.XENOLITH ? "--" : "-";
+        whole.addAll(List.of(dash + "kernel", kernel.toString(), dash + "initrd", initrd.toString()));
+        whole.addAll(List.of(dash + "append", line));
+        whole.addAll(List.of(contestant == Contestant.XENOLITH ? "--memory" : "-m", memory));
+        return whole;
+    }
+
+    Console start(Path kernel, Path initrd, String append) throws BenchException {
+        return Console.start(boot(kernel, initrd, append), Map.of(), null);
+    }
+}
