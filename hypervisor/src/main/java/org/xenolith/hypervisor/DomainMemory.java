@@ -1,0 +1,300 @@
+package org.xenolith.hypervisor;
+
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.xenolith.abi.E820Type;
+import org.xenolith.memory.MachineMemory;
+import org.xenolith.memory.PhysicalToMachine;
+
+/**
+ * The frames of a domain: which it owns, which only appear in its map, which the hypervisor holds on to.
+ *
+ * <p>An <i>owned</i> frame counts towards the domain's reservation and goes back to the machine when the guest gives it up.
+ * A <i>foreign</i> frame (shared info, grant table, another domain's granted frame) is only mapped. A <i>pinned</i> frame is
+ * written by the hypervisor through its host address (a registered vcpu_info, an event array): if the guest gives it up,
+ * it leaves the map at once, and goes back to the machine with the last pin.
+ *
+ * <p>Whenever access is taken away, the domain's TLBs are flushed before the frame can be used again. All methods are
+ * safe from any thread; state is guarded by {@code this}.
+ */
+public final class DomainMemory {
+    /** One range of the memory map that the guest is told. */
+    public record Range(long start, long size, int type) {
+        /** Usable memory. */
+        public static Range ram(long start, long size) {
+            return new Range(start, size, E820Type.RAM);
+        }
+    }
+
+    /** Runs when the domain's processors must forget translations; returns when they have. */
+    @FunctionalInterface
+    interface Shootdown {
+        void flush();
+    }
+
+    private static final int EXTENT = MachineMemory.EXTENT_FRAMES;
+
+    private final PhysicalToMachine map;
+    private final MachineMemory machine;
+    private final Shootdown shootdown;
+    private long maxFrames;
+    private long ownedFrames;
+    private long highestGfn = -1;
+    private List<Range> ranges = List.of();
+    /** Machine frames in the map that the domain does not own, with the number of places where they are mapped. */
+    private final Map<Integer, Integer> foreign = new HashMap<>();
+
+    private final Map<Integer, Integer> pins = new HashMap<>();
+    /** Owned frames that left the map while pinned. */
+    private final Set<Integer> orphans = new HashSet<>();
+
+    DomainMemory(PhysicalToMachine map, long maxFrames, Shootdown shootdown) {
+        this.map = map;
+        this.machine = map.machine();
+        this.maxFrames = maxFrames;
+        this.shootdown = shootdown;
+    }
+
+    /** The map that the domain's processors use. */
+    public PhysicalToMachine map() {
+        return map;
+    }
+
+    /** Frames that the domain owns. */
+    public synchronized long ownedFrames() {
+        return ownedFrames;
+    }
+
+    /** Frames that the domain may own. */
+    public synchronized long maxFrames() {
+        return maxFrames;
+    }
+
+    /** Changes how many frames the domain may own; frames beyond that stay until the guest gives them up. */
+    public synchronized void setMaxFrames(long frames) {
+        maxFrames = frames;
+    }
+
+    /** The highest guest frame that was ever mapped, or -1. */
+    public synchronized long highestGfn() {
+        return highestGfn;
+    }
+
+    /** The memory map for the guest, empty when there is none. */
+    public synchronized List<Range> ranges() {
+        return ranges;
+    }
+
+    /** Sets the memory map for the guest. */
+    public synchronized void setRanges(List<Range> ranges) {
+        this.ranges = List.copyOf(ranges);
+    }
+
+    /**
+     * Gives the domain fresh memory; holes only: a frame that is mapped already stays.
+     *
+     * @return how many frames from {@code gfn} on are there now; fewer than asked for when the reservation or the
+     *     machine's memory ends
+     */
+    public synchronized long populate(long gfn, long frames) {
+        long end = gfn + frames;
+        long at = gfn;
+        while (at < end) {
+            if (map.mfn(at) >= 0) {
+                at++;
+                continue;
+            }
+            if (ownedFrames >= maxFrames) {
+                break;
+            }
+            boolean wholeExtent =
+                    (at & EXTENT - 1) == 0 && end - at >= EXTENT && maxFrames - ownedFrames >= EXTENT && isHole(at);
+            int mfn = wholeExtent ? machine.allocateExtent() : -1;
+            int count = EXTENT;
+            if (mfn < 0) {
+                mfn = machine.allocateFrame();
+                count = 1;
+            }
+            if (mfn < 0) {
+                break;
+            }
+            for (int i = 0; i < count; i++) {
+                map.map(at + i, mfn + i, true);
+            }
+            ownedFrames += count;
+            at += count;
+        }
+        if (at > gfn) {
+            highestGfn = Math.max(highestGfn, at - 1);
+        }
+        return at - gfn;
+    }
+
+    private boolean isHole(long first) {
+        for (long gfn = first; gfn < first + EXTENT; gfn++) {
+            if (map.mfn(gfn) >= 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /**
+     * Makes {@code gfn} a hole. An owned frame goes back to the machine.
+     *
+     * @return false when there was nothing
+     */
+    public synchronized boolean remove(long gfn) {
+        int mfn = map.unmap(gfn);
+        if (mfn < 0) {
+            return false;
+        }
+        shootdown.flush();
+        drop(mfn);
+        return true;
+    }
+
+    /** A frame has left the map. */
+    private void drop(int mfn) {
+        Integer mappings = foreign.get(mfn);
+        if (mappings != null) {
+            if (mappings == 1) {
+                foreign.remove(mfn);
+            } else {
+                foreign.put(mfn, mappings - 1);
+            }
+            return;
+        }
+        ownedFrames--;
+        if (pins.containsKey(mfn)) {
+            orphans.add(mfn);
+        } else {
+            machine.release(mfn, 1);
+        }
+    }
+
+    /** Maps a frame that the domain does not own at {@code gfn}; what was there goes as in {@link #remove}. */
+    public synchronized void mapForeign(long gfn, int mfn, boolean writable) {
+        int old = map.mfn(gfn);
+        foreign.merge(mfn, 1, Integer::sum);
+        map.map(gfn, mfn, writable);
+        highestGfn = Math.max(highestGfn, gfn);
+        if (old >= 0) {
+            shootdown.flush();
+            drop(old);
+        }
+    }
+
+    /** Moves an owned frame to another place; false when there is none at {@code from}. */
+    public synchronized boolean move(long from, long to) {
+        if (from == to) {
+            return isOwned(from);
+        }
+        if (!isOwned(from)) {
+            return false;
+        }
+        int mfn = map.unmap(from);
+        int old = map.mfn(to);
+        map.map(to, mfn, true);
+        highestGfn = Math.max(highestGfn, to);
+        shootdown.flush();
+        if (old >= 0) {
+            drop(old);
+        }
+        return true;
+    }
+
+    /** Whether {@code gfn} is memory that the domain owns. */
+    public synchronized boolean isOwned(long gfn) {
+        int mfn = map.mfn(gfn);
+        return mfn >= 0 && !foreign.containsKey(mfn);
+    }
+
+    /** Whether a guest frame number is one that could ever be mapped. */
+    public static boolean isValid(long gfn) {
+        return gfn >= 0 && gfn < 1L << 33;
+    }
+
+    /**
+     * Keeps the owned, writable frame behind {@code gfn} from being reused, for writing through its host address.
+     *
+     * @return the machine frame, or -1 when there is no such frame
+     */
+    public synchronized int pin(long gfn) {
+        if (!isValid(gfn) || map.frameForWrite(gfn) == 0) {
+            return -1;
+        }
+        int mfn = map.mfn(gfn);
+        if (foreign.containsKey(mfn)) {
+            return -1;
+        }
+        pins.merge(mfn, 1, Integer::sum);
+        return mfn;
+    }
+
+    /** Takes back one {@link #pin}. */
+    public synchronized void unpin(int mfn) {
+        int count = pins.get(mfn) - 1;
+        if (count > 0) {
+            pins.put(mfn, count);
+            return;
+        }
+        pins.remove(mfn);
+        if (orphans.remove(mfn)) {
+            machine.release(mfn, 1);
+        }
+    }
+
+    /** Host address of a machine frame. */
+    public long address(int mfn) {
+        return machine.address(mfn);
+    }
+
+    /** Takes a frame of the machine for the hypervisor's own use, zeroed; -1 when there is none. */
+    public int allocateHypervisorFrame() {
+        return machine.allocateFrame();
+    }
+
+    /** Gives a frame of {@link #allocateHypervisorFrame} back; it must not be mapped any more. */
+    public void releaseHypervisorFrame(int mfn) {
+        machine.release(mfn, 1);
+    }
+
+    /**
+     * Gives all owned frames back and empties the map. The domain's processors have stopped for good. Frames that are
+     * still pinned, because another domain has mapped them, follow with their last pin.
+     */
+    synchronized void releaseAll() {
+        int runStart = -1;
+        int runLength = 0;
+        long limit = map.limit();
+        for (long gfn = 0; gfn < limit; gfn++) {
+            int mfn = map.unmap(gfn);
+            if (mfn < 0 || foreign.containsKey(mfn)) {
+                continue;
+            }
+            if (pins.containsKey(mfn)) {
+                orphans.add(mfn);
+                continue;
+            }
+            // Frames of one extent follow each other: give them back with one call.
+            if (runLength > 0 && mfn == runStart + runLength) {
+                runLength++;
+            } else {
+                if (runLength > 0) {
+                    machine.release(runStart, runLength);
+                }
+                runStart = mfn;
+                runLength = 1;
+            }
+        }
+        if (runLength > 0) {
+            machine.release(runStart, runLength);
+        }
+        foreign.clear();
+        ownedFrames = 0;
+    }
+}

@@ -1,0 +1,52 @@
+package org.xenolith.hypervisor;
+
+import java.util.UUID;
+
+/**
+ * What a domain is to be.
+ *
+ * @param id domain identifier, 0..0x7FEF
+ * @param name for people
+ * @param uuid identity
+ * @param kind how the guest relates to the machine
+ * @param vcpus virtual CPUs, at least 1
+ * @param maxFrames 4 KiB frames that the domain may own
+ * @param maxEventChannels ports, including port 0
+ * @param maxGrantFrames pages of grant table
+ */
+public record DomainSettings(
+        int id,
+        String name,
+        UUID uuid,
+        GuestKind kind,
+        int vcpus,
+        long maxFrames,
+        int maxEventChannels,
+        int maxGrantFrames) {
+    /** What xl gives a domain that asks for nothing else. */
+    public static final int DEFAULT_EVENT_CHANNELS = 1023;
+
+    public static final int DEFAULT_GRANT_FRAMES = 64;
+
+    public DomainSettings {
+        if (id < 0 || id >= 0x7FF0) {
+            throw new IllegalArgumentException("domain identifier " + id);
+        }
+        if (vcpus < 1 || vcpus > 128) {
+            throw new IllegalArgumentException(vcpus + " virtual CPUs");
+        }
+    }
+
+    /** A PVH domain with default limits. */
+    public static DomainSettings pvh(int id, String name, int vcpus, long maxFrames) {
+        return new DomainSettings(
+                id,
+                name,
+                UUID.randomUUID(),
+                GuestKind.PVH,
+                vcpus,
+                maxFrames,
+                DEFAULT_EVENT_CHANNELS,
+                DEFAULT_GRANT_FRAMES);
+    }
+}

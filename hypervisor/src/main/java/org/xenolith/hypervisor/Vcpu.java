@@ -1,0 +1,811 @@
+package org.xenolith.hypervisor;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import org.xenolith.abi.Errno;
+import org.xenolith.abi.HvmParam;
+import org.xenolith.abi.RunstateInfo;
+import org.xenolith.abi.SharedInfo;
+import org.xenolith.abi.ShutdownReason;
+import org.xenolith.abi.VcpuInfo;
+import org.xenolith.abi.VcpuTimeInfo;
+import org.xenolith.abi.Virq;
+import org.xenolith.abi.XenCpuid;
+import org.xenolith.cpu.Engine;
+import org.xenolith.cpu.VcpuExit;
+import org.xenolith.cpu.VcpuState;
+import org.xenolith.cpu.World;
+import org.xenolith.hypervisor.time.DomainClock;
+import org.xenolith.hypervisor.time.DomainClock.Alarm;
+import org.xenolith.hypervisor.time.SystemTimeRecord;
+import org.xenolith.memory.GuestPhysical;
+import org.xenolith.memory.Raw;
+
+/**
+ * A virtual CPU: an engine and its state block, the world that its instructions see, its timers, and the thread that runs
+ * it.
+ *
+ * <p>The thread alternates between the engine and the hypervisor. What others want from a virtual CPU they leave as a
+ * request, and {@link #kick} it; it looks at requests before each entry into the engine. {@code busy} is true while the
+ * thread may use guest memory, so that whoever takes memory away knows whom to wait for.
+ */
+public final class Vcpu implements World {
+    /** Time records are renewed this often, so that rounding in the guest's conversion never adds up. */
+    private static final long TIME_RENEWAL = 1_000_000_000L;
+
+    private final Domain domain;
+    private final int id;
+    private final VcpuState state;
+    private final Engine engine;
+    private final InterruptController controller;
+    private final XenCpuidLeaves cpuid;
+    private final MsrPolicy msrs;
+    private final DomainClock clock;
+    private final Runstate runstate;
+
+    /** Guarded by itself, like the deadlines of its elements. */
+    private final List<VcpuTimer> timers = new ArrayList<>();
+
+    private volatile long nextDeadline = DomainClock.NEVER;
+    private final VcpuTimer singleshot = newTimer(this::fireSingleshot);
+    private final VcpuTimer periodic = newTimer(this::firePeriodic);
+    private volatile long period;
+    private Alarm alarm;
+
+    private volatile long vcpuInfo;
+    private int vcpuInfoMfn = -1;
+    private GuestArea timeArea;
+    private long timeWritten;
+    /** Vector by which events are announced through the interrupt controller, or 0. */
+    private volatile int upcallVector;
+
+    private volatile Thread thread;
+    private volatile boolean busy;
+    private volatile boolean flushRequested;
+    private volatile boolean initRequested;
+    private volatile int startupVector = -1;
+    private final ConcurrentLinkedQueue<Long> changedFrames = new ConcurrentLinkedQueue<>();
+    private volatile boolean polling;
+    private volatile boolean woken;
+    /** Not running and not to be woken by interrupts: never started, or gave up. */
+    private volatile boolean down;
+
+    Vcpu(Domain domain, int id) {
+        this.domain = domain;
+        this.id = id;
+        clock = domain.clock();
+        state = new VcpuState();
+        cpuid = new XenCpuidLeaves(domain.parts().cpuid());
+        msrs = new MsrPolicy(domain.parts().cpuid());
+        down = id != 0;
+        runstate = new Runstate(domain, down ? RunstateInfo.OFFLINE : RunstateInfo.RUNNABLE);
+        if (id < SharedInfo.VCPUS) {
+            vcpuInfo = domain.sharedInfo() + SharedInfo.VCPU_INFO + (long) id * VcpuInfo.SIZE;
+        } else {
+            // No place in the shared info page: a page of our own until the guest registers one.
+            vcpuInfoMfn = domain.memory().allocateHypervisorFrame();
+            vcpuInfo = domain.memory().address(vcpuInfoMfn);
+        }
+        SystemTimeRecord.write(vcpuInfo + VcpuInfo.TIME, clock);
+        engine = domain.parts().engines().create(state, this, domain.memory().map());
+        controller = domain.parts().controllers().create(this);
+        if (down) {
+            state.setInt(VcpuState.ACTIVITY, VcpuState.WAIT_FOR_SIPI);
+        }
+    }
+
+    public int id() {
+        return id;
+    }
+
+    public Domain domain() {
+        return domain;
+    }
+
+    public VcpuState state() {
+        return state;
+    }
+
+    public Engine engine() {
+        return engine;
+    }
+
+    public InterruptController controller() {
+        return controller;
+    }
+
+    /** The local APIC's identifier. Twice the virtual CPU's, as Xen's tools write it into ACPI tables. */
+    public int apicId() {
+        return 2 * id;
+    }
+
+    @Override
+    public String toString() {
+        return "d" + domain.id() + "v" + id;
+    }
+
+    // Thread.
+
+    void startThread() {
+        Thread runner = new Thread(this::run, "vcpu " + this);
+        runner.setDaemon(true);
+        thread = runner;
+        runner.start();
+    }
+
+    /** Runs the virtual CPU on the calling thread until its domain stops. */
+    void run() {
+        thread = Thread.currentThread();
+        alarm = clock.alarm(this::kick);
+        try {
+            while (domain.admit()) {
+                busy = true;
+                try {
+                    step();
+                } finally {
+                    busy = false;
+                }
+            }
+        } catch (RuntimeException | Error e) {
+            String at = "0x" + Long.toHexString(state.rip());
+            domain.stop(new ShutdownDetail(
+                    ShutdownReason.CRASH, "defect in Xenolith while " + this + " was at " + at + ": " + e, id, e));
+        } finally {
+            alarm.close();
+            flushRequested = false;
+            runstate.enter(RunstateInfo.OFFLINE);
+        }
+    }
+
+    /** One turn: requests, timers, then the engine or sleep. */
+    private void step() {
+        serveRequests();
+        fireDueTimers();
+        renewTime();
+        if (down) {
+            sleepUntil(() -> !down, DomainClock.NEVER, RunstateInfo.OFFLINE);
+            return;
+        }
+        if (state.getInt(VcpuState.ACTIVITY) == VcpuState.HALTED) {
+            if (!sleepUntil(this::hasDeliverableInterrupt, DomainClock.NEVER, RunstateInfo.BLOCKED)) {
+                return;
+            }
+            state.setInt(VcpuState.ACTIVITY, VcpuState.ACTIVE);
+        }
+        runstate.enter(RunstateInfo.RUNNING);
+        if (domain.isStopping()) {
+            return;
+        }
+        alarm.set(nextDeadline);
+        leave(engine.run(clock.budget(nextDeadline)));
+    }
+
+    private void leave(VcpuExit exit) {
+        switch (exit) {
+            case VcpuExit.BudgetSpent() -> {
+                // The next turn looks at the timers.
+            }
+            case VcpuExit.Kicked() -> {
+                // The next turn looks at the requests.
+            }
+            case VcpuExit.Halt() -> halt();
+            case VcpuExit.Hypercall() -> domain.hypercalls().dispatch(this);
+            case VcpuExit.TripleFault(String reason) -> {
+                state.setInt(VcpuState.ACTIVITY, VcpuState.SHUT_DOWN);
+                domain.stop(new ShutdownDetail(
+                        (int) domain.hvmParam(HvmParam.TRIPLE_FAULT_REASON), "triple fault: " + reason, id, null));
+            }
+            case VcpuExit.Debug() -> domain.crash(this, "debug exit without a debugger");
+        }
+    }
+
+    private void halt() {
+        if ((state.rflags() & 0x200) != 0) {
+            state.setInt(VcpuState.ACTIVITY, VcpuState.HALTED);
+        } else if (hasPendingNmi()) {
+            state.setInt(VcpuState.ACTIVITY, VcpuState.ACTIVE);
+        } else {
+            // Nothing but INIT can wake it: that is how PVH kernels park a processor, and the last one powers off.
+            state.setInt(VcpuState.ACTIVITY, VcpuState.HALTED);
+            goDown();
+        }
+    }
+
+    /** Asks the thread to look at its requests soon. From any thread. */
+    public void kick() {
+        state.requestExit();
+        wake();
+    }
+
+    /** Ends a sleep early; the sleeper looks again whether it may go on. From any thread. */
+    void wake() {
+        woken = true;
+        Thread runner = thread;
+        if (runner != null) {
+            LockSupport.unpark(runner);
+        }
+    }
+
+    /** Called when a port was raised. */
+    public void wakeIfPolling() {
+        if (polling) {
+            wake();
+        }
+    }
+
+    /** Waits until the thread is outside the guest; for a domain that is stopping. */
+    void awaitOutside() {
+        while (busy && Thread.currentThread() != thread) {
+            Thread.onSpinWait();
+            LockSupport.parkNanos(20_000);
+        }
+    }
+
+    void join() {
+        Thread runner = thread;
+        boolean interrupted = false;
+        while (runner != null && runner.isAlive() && runner != Thread.currentThread()) {
+            try {
+                runner.join(100);
+                kick();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Gives back what the virtual CPU holds. The thread has ended. */
+    void close() {
+        runstate.register(null);
+        if (timeArea != null) {
+            timeArea.unpin();
+            timeArea = null;
+        }
+        if (vcpuInfoMfn >= 0) {
+            if (id < SharedInfo.VCPUS || vcpuInfoRegistered) {
+                domain.memory().unpin(vcpuInfoMfn);
+            } else {
+                domain.memory().releaseHypervisorFrame(vcpuInfoMfn);
+            }
+            vcpuInfoMfn = -1;
+        }
+        state.close();
+    }
+
+    // Requests.
+
+    private void serveRequests() {
+        state.lower(VcpuState.EVENT_EXIT);
+        if (flushRequested) {
+            engine.flushTlb();
+            flushRequested = false;
+        }
+        Long changed = changedFrames.poll();
+        while (changed != null) {
+            engine.invalidateFrame(changed);
+            changed = changedFrames.poll();
+        }
+        if (initRequested) {
+            initRequested = false;
+            down = true;
+            state.setInt(VcpuState.ACTIVITY, VcpuState.WAIT_FOR_SIPI);
+            controller.init();
+        }
+        int vector = startupVector;
+        if (vector >= 0) {
+            startupVector = -1;
+            if (state.getInt(VcpuState.ACTIVITY) == VcpuState.WAIT_FOR_SIPI) {
+                startAt(vector);
+            }
+        }
+    }
+
+    /** Real mode at {@code vector} pages, as a startup interrupt says (Intel SDM vol. 3, 10.4.4). */
+    private void startAt(int vector) {
+        long retired = state.retired();
+        state.reset();
+        state.setLong(VcpuState.RETIRED, retired);
+        state.setSegment(VcpuState.CS, vector << 8, (long) vector << 12, 0xFFFF, 0x9B);
+        state.setRip(0);
+        engine.flushTlb();
+        down = false;
+        interruptsChanged();
+    }
+
+    /** INIT, from any thread: the processor stops and waits for {@link #requestStartup}. */
+    public void requestInit() {
+        initRequested = true;
+        kick();
+    }
+
+    /** A startup interrupt, from any thread: starts a processor that waits for it at {@code vector << 12}. */
+    public void requestStartup(int vector) {
+        startupVector = vector;
+        kick();
+    }
+
+    /** A non-maskable interrupt, from any thread. */
+    public void requestNmi() {
+        state.raise(VcpuState.EVENT_NMI);
+        wake();
+    }
+
+    void requestFlush() {
+        if (Thread.currentThread() == thread) {
+            engine.flushTlb();
+        } else {
+            flushRequested = true;
+            state.requestExit();
+        }
+    }
+
+    /** Waits until no stale translation of this virtual CPU can be used. */
+    void awaitFlush() {
+        Vcpu own = null;
+        for (Vcpu vcpu : domain.vcpus()) {
+            if (vcpu.thread == Thread.currentThread()) {
+                own = vcpu;
+            }
+        }
+        if (own == this) {
+            return;
+        }
+        while (busy && flushRequested) {
+            // Two virtual CPUs that wait for each other: each serves the other meanwhile.
+            if (own != null && own.flushRequested) {
+                own.engine.flushTlb();
+                own.flushRequested = false;
+            }
+            Thread.onSpinWait();
+        }
+    }
+
+    void requestInvalidation(long gfn) {
+        if (Thread.currentThread() == thread) {
+            engine.invalidateFrame(gfn);
+        } else {
+            changedFrames.add(gfn);
+            state.requestExit();
+        }
+    }
+
+    // Sleep.
+
+    /**
+     * Sleeps, serving requests and timers, until a condition holds or a deadline comes.
+     *
+     * @return whether the condition holds; false also when the domain stops
+     */
+    boolean sleepUntil(BooleanSupplier ready, long deadline, int runstateMeanwhile) {
+        if (ready.getAsBoolean()) {
+            return true;
+        }
+        runstate.enter(runstateMeanwhile);
+        while (true) {
+            woken = false;
+            serveRequests();
+            fireDueTimers();
+            if (ready.getAsBoolean()) {
+                runstate.enter(RunstateInfo.RUNNING);
+                return true;
+            }
+            if (domain.isStopping() || clock.now() >= deadline) {
+                return false;
+            }
+            alarm.set(DomainClock.NEVER);
+            busy = false;
+            if (!woken && !flushRequested) {
+                clock.idle(Math.min(deadline, nextDeadline));
+            }
+            busy = true;
+        }
+    }
+
+    /** SCHEDOP_block: sleeps until an event or a wake-up. */
+    public void block() {
+        if (!isEventPending() && controller.pending() < 0) {
+            woken = false;
+            sleepUntil(() -> woken || isEventPending() || hasDeliverableInterrupt(), DomainClock.NEVER,
+                    RunstateInfo.BLOCKED);
+            runstate.enter(RunstateInfo.RUNNING);
+        }
+    }
+
+    /** SCHEDOP_poll: sleeps until a condition about ports holds, an interrupt can be delivered, or a deadline comes. */
+    public void poll(BooleanSupplier portPending, long deadline) {
+        polling = true;
+        try {
+            sleepUntil(() -> portPending.getAsBoolean() || hasDeliverableInterrupt(), deadline, RunstateInfo.BLOCKED);
+            runstate.enter(RunstateInfo.RUNNING);
+        } finally {
+            polling = false;
+        }
+    }
+
+    /** Whether the virtual CPU is offline. */
+    public boolean isDown() {
+        return down;
+    }
+
+    /** Takes the virtual CPU offline; the last one powers the domain off. */
+    public void goDown() {
+        down = true;
+        kick();
+        domain.vcpuWentDown(this);
+    }
+
+    /** Brings a virtual CPU back that {@link #goDown} took offline; EINVAL when it was never started. */
+    public void comeUp() {
+        if (state.getInt(VcpuState.ACTIVITY) == VcpuState.WAIT_FOR_SIPI) {
+            throw new HypercallException(Errno.EINVAL);
+        }
+        state.setInt(VcpuState.ACTIVITY, VcpuState.ACTIVE);
+        down = false;
+        wake();
+    }
+
+    /** Runstate: state, entry time, and nanoseconds in each of the four states. */
+    public long[] runstate() {
+        return runstate.snapshot();
+    }
+
+    // Timers.
+
+    /** Makes a timer of this virtual CPU. */
+    public VcpuTimer newTimer(Runnable action) {
+        VcpuTimer timer = new VcpuTimer(this, action);
+        synchronized (timers) {
+            timers.add(timer);
+        }
+        return timer;
+    }
+
+    void setTimer(VcpuTimer timer, long deadline) {
+        synchronized (timers) {
+            timer.deadline = deadline;
+            updateNextDeadline();
+        }
+        if (Thread.currentThread() != thread) {
+            kick();
+        } else if (alarm != null && busy) {
+            // The engine's budget was made for another deadline: when this comes from inside it, leave soon.
+            state.requestExit();
+        }
+    }
+
+    long timerDeadline(VcpuTimer timer) {
+        synchronized (timers) {
+            return timer.deadline;
+        }
+    }
+
+    /** Under the lock of {@link #timers}. */
+    private void updateNextDeadline() {
+        long next = DomainClock.NEVER;
+        for (VcpuTimer timer : timers) {
+            next = Math.min(next, timer.deadline);
+        }
+        nextDeadline = next;
+    }
+
+    private void fireDueTimers() {
+        while (nextDeadline != DomainClock.NEVER && nextDeadline <= clock.now()) {
+            VcpuTimer due = null;
+            synchronized (timers) {
+                for (VcpuTimer timer : timers) {
+                    if (timer.deadline == nextDeadline) {
+                        due = timer;
+                        timer.deadline = DomainClock.NEVER;
+                        break;
+                    }
+                }
+                updateNextDeadline();
+            }
+            if (due != null) {
+                due.action.run();
+            }
+        }
+    }
+
+    /** Sets the single-shot timer; {@link DomainClock#NEVER} stops it. */
+    public void setSingleshotTimer(long deadline) {
+        singleshot.set(deadline);
+    }
+
+    /** Sets the periodic timer; 0 stops it. */
+    public void setPeriodicTimer(long nanoseconds) {
+        period = nanoseconds;
+        periodic.set(nanoseconds == 0 ? DomainClock.NEVER : clock.now() + nanoseconds);
+    }
+
+    private void fireSingleshot() {
+        domain.eventChannels().raiseVirq(this, Virq.TIMER);
+    }
+
+    private void firePeriodic() {
+        long interval = period;
+        if (interval != 0) {
+            periodic.set(clock.now() + interval);
+            domain.eventChannels().raiseVirq(this, Virq.TIMER);
+        }
+    }
+
+    // Memory shared with the guest.
+
+    /** Host address of the vcpu_info that is in use. */
+    public long vcpuInfo() {
+        return vcpuInfo;
+    }
+
+    private boolean vcpuInfoRegistered;
+
+    /** Moves the vcpu_info into memory of the guest; only once in a domain's life. */
+    public void registerVcpuInfo(long gfn, int offset) {
+        if (vcpuInfoRegistered) {
+            throw new HypercallException(Errno.EINVAL);
+        }
+        if (offset < 0 || offset > GuestPhysical.FRAME_SIZE - VcpuInfo.SIZE || (offset & 7) != 0) {
+            throw new HypercallException(Errno.ENXIO);
+        }
+        int mfn = domain.memory().pin(gfn);
+        if (mfn < 0) {
+            throw new HypercallException(Errno.EINVAL);
+        }
+        long moved = domain.memory().address(mfn) + offset;
+        domain.eventChannels().exclusively(() -> {
+            Raw.copy(vcpuInfo, moved, VcpuInfo.SIZE);
+            // Events may have been raised between the copy of one word and the next: announce everything.
+            Raw.putLongVolatile(moved + VcpuInfo.PENDING_SEL, -1L);
+            Raw.putByte(moved + VcpuInfo.UPCALL_PENDING, (byte) 1);
+            int old = vcpuInfoMfn;
+            vcpuInfo = moved;
+            vcpuInfoMfn = mfn;
+            vcpuInfoRegistered = true;
+            if (old >= 0) {
+                domain.memory().releaseHypervisorFrame(old);
+            }
+            SystemTimeRecord.write(vcpuInfo + VcpuInfo.TIME, clock);
+        });
+        announceEvents();
+    }
+
+    /** Registers a second copy of the time record at a linear address; 0 takes it away. */
+    public void registerTimeArea(long linear) {
+        GuestArea area = linear == 0
+                ? null
+                : GuestArea.pin(domain.memory(), engine.linear(), linear, VcpuTimeInfo.SIZE);
+        if (timeArea != null) {
+            timeArea.unpin();
+        }
+        timeArea = area;
+        writeTime();
+    }
+
+    /** Registers the runstate area at a linear address; 0 takes it away. */
+    public void registerRunstateArea(long linear) {
+        runstate.register(
+                linear == 0 ? null : GuestArea.pin(domain.memory(), engine.linear(), linear, RunstateInfo.SIZE));
+    }
+
+    private void renewTime() {
+        if (clock.now() - timeWritten >= TIME_RENEWAL) {
+            writeTime();
+        }
+    }
+
+    /** Writes the time records. On the virtual CPU's thread. */
+    private void writeTime() {
+        timeWritten = clock.now();
+        SystemTimeRecord.write(vcpuInfo + VcpuInfo.TIME, clock);
+        GuestArea area = timeArea;
+        if (area != null) {
+            long[] words = SystemTimeRecord.sample(clock);
+            int version = area.getInt(VcpuTimeInfo.VERSION) & ~1;
+            area.putInt(VcpuTimeInfo.VERSION, version + 1);
+            area.putLong(VcpuTimeInfo.TSC_TIMESTAMP, words[1]);
+            area.putLong(VcpuTimeInfo.SYSTEM_TIME, words[2]);
+            area.putLong(VcpuTimeInfo.TSC_TO_SYSTEM_MUL, words[3]);
+            area.putInt(VcpuTimeInfo.VERSION, version + 2);
+        }
+    }
+
+    // Interrupts.
+
+    /** Marks that an event is waiting and announces it, if none was. Event channels call this with their lock held. */
+    public void markEventsPending() {
+        // upcall_pending is the lowest byte of an aligned word.
+        if ((Raw.getAndOrInt(vcpuInfo + VcpuInfo.UPCALL_PENDING, 1) & 0xff) == 0) {
+            announceEvents();
+        }
+    }
+
+    private void announceEvents() {
+        int vector = upcallVector;
+        if (vector != 0) {
+            controller.raise(vector);
+        } else {
+            interruptsChanged();
+        }
+    }
+
+    /** Announces events through the interrupt controller from now on. */
+    public void setUpcallVector(int vector) {
+        upcallVector = vector;
+        if (isEventPending()) {
+            announceEvents();
+        }
+    }
+
+    private boolean isEventPending() {
+        return (Raw.getIntVolatile(vcpuInfo + VcpuInfo.UPCALL_PENDING) & 0xff) != 0;
+    }
+
+    /** Something about interrupts has changed: the processor looks again. From any thread. */
+    public void interruptsChanged() {
+        state.raise(VcpuState.EVENT_INTERRUPT);
+        wake();
+    }
+
+    private boolean hasPendingNmi() {
+        return (state.getInt(VcpuState.EVENTS) & VcpuState.EVENT_NMI) != 0;
+    }
+
+    private boolean isCallbackPending() {
+        return domain.callbackVector() != 0 && upcallVector == 0 && isEventPending();
+    }
+
+    private boolean hasDeliverableInterrupt() {
+        return hasPendingNmi()
+                || (state.rflags() & 0x200) != 0 && (isCallbackPending() || controller.pending() >= 0);
+    }
+
+    @Override
+    public int acknowledgeInterrupt() {
+        // Lower first, look then, raise again for what stays: a request that comes in between is not lost.
+        state.lower(VcpuState.EVENT_INTERRUPT);
+        int vector;
+        if (isCallbackPending()) {
+            // Level-like: it stays until the guest clears upcall_pending, which it does with interrupts off.
+            vector = domain.callbackVector();
+            state.raise(VcpuState.EVENT_INTERRUPT);
+        } else {
+            vector = controller.acknowledge();
+            if (vector >= 0 && controller.pending() >= 0) {
+                state.raise(VcpuState.EVENT_INTERRUPT);
+            }
+        }
+        Trace trace = domain.trace();
+        if (trace != null && vector >= 0) {
+            trace.interrupt(this, vector);
+        }
+        return vector;
+    }
+
+    @Override
+    public int taskPriority() {
+        return controller.taskPriority();
+    }
+
+    @Override
+    public void setTaskPriority(int priority) {
+        controller.setTaskPriority(priority);
+    }
+
+    // The rest of the world.
+
+    @Override
+    public int portIn(int port, int bytes) {
+        int value = domain.ports().read(port, bytes);
+        Trace trace = domain.trace();
+        if (trace != null) {
+            trace.port(this, false, port, bytes, value);
+        }
+        return value;
+    }
+
+    @Override
+    public void portOut(int port, int bytes, int value) {
+        Trace trace = domain.trace();
+        if (trace != null) {
+            trace.port(this, true, port, bytes, value);
+        }
+        domain.ports().write(port, bytes, value);
+    }
+
+    @Override
+    public long mmioRead(long gpa, int bytes) {
+        long value = controller.claims(gpa) ? controller.mmioRead(gpa, bytes) : domain.mmio().read(gpa, bytes);
+        Trace trace = domain.trace();
+        if (trace != null) {
+            trace.mmio(this, false, gpa, bytes, value);
+        }
+        return value;
+    }
+
+    @Override
+    public void mmioWrite(long gpa, int bytes, long value) {
+        Trace trace = domain.trace();
+        if (trace != null) {
+            trace.mmio(this, true, gpa, bytes, value);
+        }
+        if (controller.claims(gpa)) {
+            controller.mmioWrite(gpa, bytes, value);
+        } else {
+            domain.mmio().write(gpa, bytes, value);
+        }
+    }
+
+    @Override
+    public boolean readMsr(int msr, long[] result) {
+        boolean accepted;
+        if (controller.hasMsr(msr)) {
+            accepted = controller.readMsr(msr, result);
+        } else if (msr == XenCpuid.HYPERCALL_PAGE_MSR) {
+            result[0] = 0;
+            accepted = true;
+        } else {
+            accepted = msrs.read(msr, result);
+        }
+        Trace trace = domain.trace();
+        if (trace != null) {
+            trace.msr(this, false, msr, accepted ? result[0] : 0, accepted);
+        }
+        return accepted;
+    }
+
+    @Override
+    public boolean writeMsr(int msr, long value) {
+        boolean accepted;
+        if (controller.hasMsr(msr)) {
+            accepted = controller.writeMsr(msr, value);
+        } else if (msr == XenCpuid.HYPERCALL_PAGE_MSR) {
+            accepted = writeHypercallPage(value);
+        } else {
+            accepted = msrs.write(msr, value);
+        }
+        Trace trace = domain.trace();
+        if (trace != null) {
+            trace.msr(this, true, msr, value, accepted);
+        }
+        return accepted;
+    }
+
+    /** Bits 63..12 say which guest frame, the rest which hypercall page; there is one. */
+    private boolean writeHypercallPage(long value) {
+        long gfn = value >>> GuestPhysical.FRAME_SHIFT;
+        if ((value & GuestPhysical.FRAME_SIZE - 1) != 0 || !domain.memory().isOwned(gfn)) {
+            return false;
+        }
+        byte[] page = HypercallPage.content(domain.parts().cpuid());
+        if (!domain.memory().map().write(gfn << GuestPhysical.FRAME_SHIFT, page, 0, page.length)) {
+            return false;
+        }
+        // This virtual CPU is inside its engine, which must not lose the block it executes: as a request.
+        for (Vcpu vcpu : domain.vcpus()) {
+            vcpu.changedFrames.add(gfn);
+            vcpu.state.requestExit();
+        }
+        return true;
+    }
+
+    @Override
+    public void cpuid(int leaf, int subleaf, int[] result) {
+        cpuid.leaf(this, leaf, subleaf, result);
+    }
+
+    @Override
+    public long timeStampCounter() {
+        return clock.timeStampCounter();
+    }
+
+    @Override
+    public long random() {
+        return domain.parts().random().getAsLong();
+    }
+}

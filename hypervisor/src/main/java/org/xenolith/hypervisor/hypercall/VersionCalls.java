@@ -1,0 +1,115 @@
+package org.xenolith.hypervisor.hypercall;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.UUID;
+import org.xenolith.abi.ConsoleIo;
+import org.xenolith.abi.Errno;
+import org.xenolith.abi.VmAssist;
+import org.xenolith.abi.XenFeature;
+import org.xenolith.abi.XenVersionOp;
+import org.xenolith.memory.GuestPhysical;
+
+/** xen_version, console_io and vm_assist. */
+final class VersionCalls {
+    private static final String EXTRAVERSION = ".0-xenolith";
+    private static final String CAPABILITIES = "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ";
+    private static final String COMPILER = "javac (Java " + Runtime.version().feature() + ")";
+    /** What an unprivileged domain reads instead of things that are not its business. */
+    private static final String DENIED = "<denied>";
+    /** Bytes that console_io moves in one go. */
+    private static final int CONSOLE_CHUNK = 4096;
+
+    private VersionCalls() {}
+
+    static long xenVersion(Call call) {
+        long out = call.argument(1);
+        switch (call.intArgument(0)) {
+            case XenVersionOp.VERSION -> {
+                return XenVersionOp.MAJOR << 16 | XenVersionOp.MINOR;
+            }
+            case XenVersionOp.EXTRAVERSION -> writeString(call, out, EXTRAVERSION, 16);
+            case XenVersionOp.COMPILE_INFO -> {
+                writeString(call, out, COMPILER, 64);
+                writeString(call, out + 64, "xenolith", 16);
+                writeString(call, out + 80, "xenolith", 32);
+                writeString(call, out + 112, "", 32);
+            }
+            case XenVersionOp.CAPABILITIES -> writeString(call, out, CAPABILITIES, 1024);
+            case XenVersionOp.CHANGESET -> writeString(call, out, "xenolith", 64);
+            case XenVersionOp.PLATFORM_PARAMETERS -> {
+                Struct parameters = new Struct(call.width());
+                parameters.putWord(0, call.width(), 0);
+                call.write(out, parameters);
+            }
+            case XenVersionOp.GET_FEATURES -> {
+                Struct info = call.read(out, 8);
+                info.putU32(4, info.u32(0) == 0 ? XenFeature.PVH : 0);
+                call.write(out, info, 4, 4);
+            }
+            case XenVersionOp.PAGESIZE -> {
+                return GuestPhysical.FRAME_SIZE;
+            }
+            case XenVersionOp.GUEST_HANDLE -> {
+                UUID uuid = call.domain().settings().uuid();
+                byte[] bytes = ByteBuffer.allocate(16)
+                        .putLong(uuid.getMostSignificantBits())
+                        .putLong(uuid.getLeastSignificantBits())
+                        .array();
+                call.write(out, bytes, 0, bytes.length);
+            }
+            case XenVersionOp.COMMANDLINE -> writeString(call, out, DENIED, 1024);
+            case XenVersionOp.BUILD_ID -> {
+                return -Errno.EPERM;
+            }
+            default -> {
+                return -Errno.ENOSYS;
+            }
+        }
+        return 0;
+    }
+
+    private static void writeString(Call call, long pointer, String text, int size) {
+        byte[] bytes = new byte[size];
+        byte[] encoded = text.getBytes(StandardCharsets.US_ASCII);
+        System.arraycopy(encoded, 0, bytes, 0, Math.min(encoded.length, size - 1));
+        call.write(pointer, bytes, 0, size);
+    }
+
+    static long consoleIo(Call call) {
+        switch (call.intArgument(0)) {
+            case ConsoleIo.WRITE -> {
+                int count = call.intArgument(1);
+                if (count < 0) {
+                    return -Errno.EINVAL;
+                }
+                long pointer = call.argument(2);
+                for (int done = 0; done < count; done += CONSOLE_CHUNK) {
+                    int chunk = Math.min(CONSOLE_CHUNK, count - done);
+                    byte[] bytes = call.read(pointer + done, chunk).bytes();
+                    call.domain().debugConsole().write(bytes, 0, chunk);
+                }
+                return 0;
+            }
+            case ConsoleIo.READ -> {
+                // Nobody types at the debug console.
+                return 0;
+            }
+            default -> {
+                return -Errno.ENOSYS;
+            }
+        }
+    }
+
+    static long vmAssist(Call call) {
+        int command = call.intArgument(0);
+        if (call.argument(1) != VmAssist.RUNSTATE_UPDATE_FLAG) {
+            return -Errno.EINVAL;
+        }
+        if (command != VmAssist.ENABLE && command != VmAssist.DISABLE) {
+            return -Errno.ENOSYS;
+        }
+        call.domain().setRunstateUpdateFlag(command == VmAssist.ENABLE);
+        return 0;
+    }
+}

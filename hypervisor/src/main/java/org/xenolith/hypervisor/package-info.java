@@ -1,0 +1,13 @@
+/**
+ * Domains and their virtual CPUs: what Xen itself does, without device emulation, file formats or sockets.
+ *
+ * <p>Start reading at {@link org.xenolith.hypervisor.Domain}, then {@link org.xenolith.hypervisor.Vcpu}, whose run loop
+ * turns an engine's exits into hypercalls, interrupts and sleep. Event channels, grant tables, time and hypercalls have
+ * packages of their own. Devices reach a domain through {@link org.xenolith.hypervisor.PortBus},
+ * {@link org.xenolith.hypervisor.MmioBus} and {@link org.xenolith.hypervisor.InterruptController}.
+ *
+ * <p>Lock order, outermost first: a domain's lifecycle, grant tables (lower domain id first), a domain's memory, event
+ * channels (lower domain id first), a virtual CPU's timers, an interrupt controller. Nobody calls into a guest's or a
+ * service's code with one of them held.
+ */
+package org.xenolith.hypervisor;
