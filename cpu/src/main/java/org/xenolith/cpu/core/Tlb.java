@@ -1,0 +1,167 @@
+package org.xenolith.cpu.core;
+
+import java.lang.foreign.Arena;
+import java.util.BitSet;
+import org.xenolith.memory.Raw;
+
+/**
+ * The software TLB: direct-mapped tables off-heap, one per access class, shared in format with translated machine code.
+ *
+ * <pre>
+ *   entry, 32 bytes: +0 readTag  +8 writeTag  +16 execTag  +24 addend (host address minus virtual address)
+ * </pre>
+ *
+ * A tag is the virtual page address. An access of {@code size} bytes at {@code va} hits when the tag equals
+ * {@code (va + size - 1) & -4096}, which an access that crosses into the next page cannot. {@link #INVALID} never matches;
+ * {@link #WATCHED} in a write tag sends stores to the slow path, which still finds the page here.
+ */
+public final class Tlb implements AutoCloseable {
+    public static final int ENTRIES = 2048;
+    public static final int ENTRY_SHIFT = 5;
+    public static final int INDEX_MASK = ENTRIES - 1;
+    public static final int READ = 0;
+    public static final int WRITE = 8;
+    public static final int EXEC = 16;
+    public static final int ADDEND = 24;
+
+    /** Supervisor accesses while user pages are closed to them (SMAP). */
+    public static final int SUPERVISOR = 0;
+
+    public static final int USER = 1;
+    /** Supervisor accesses with user pages open. */
+    public static final int SUPERVISOR_OPEN = 2;
+    /** Never filled: every access takes the slow path (alignment checks, data watchpoints). */
+    public static final int CLOSED = 3;
+
+    static final long INVALID = 1;
+    static final long WATCHED = 2;
+
+    private static final int CLASSES = 4;
+    private static final long TABLE_BYTES = (long) ENTRIES << ENTRY_SHIFT;
+
+    private final Arena arena = Arena.ofShared();
+    private final long tables;
+    /** Slots filled since the last flush, a class at a time, so that a flush costs what was used. */
+    private final int[][] filled = new int[CLASSES][ENTRIES];
+
+    private final int[] filledCount = new int[CLASSES];
+    private final BitSet[] global = new BitSet[CLASSES];
+
+    public Tlb() {
+        tables = arena.allocate(CLASSES * TABLE_BYTES, 4096).address();
+        for (int i = 0; i < CLASSES; i++) {
+            global[i] = new BitSet(ENTRIES);
+            clear(i);
+        }
+    }
+
+    /** Address of the table of an access class. */
+    public long table(int accessClass) {
+        return tables + accessClass * TABLE_BYTES;
+    }
+
+    static long entry(long table, long va) {
+        return table + ((va >>> 12 & INDEX_MASK) << ENTRY_SHIFT);
+    }
+
+    void fill(int accessClass, long vaPage, long host, boolean read, boolean write, boolean exec, boolean watched, boolean isGlobal) {
+        int slot = (int) (vaPage >>> 12) & INDEX_MASK;
+        long e = table(accessClass) + ((long) slot << ENTRY_SHIFT);
+        boolean wasEmpty = Raw.getLong(e + READ) == INVALID
+                && Raw.getLong(e + WRITE) == INVALID
+                && Raw.getLong(e + EXEC) == INVALID;
+        Raw.putLong(e + READ, read ? vaPage : INVALID);
+        Raw.putLong(e + WRITE, write ? watched ? vaPage | WATCHED : vaPage : INVALID);
+        Raw.putLong(e + EXEC, exec ? vaPage : INVALID);
+        Raw.putLong(e + ADDEND, host - vaPage);
+        global[accessClass].set(slot, isGlobal);
+        if (wasEmpty && filledCount[accessClass] < ENTRIES) {
+            filled[accessClass][filledCount[accessClass]++] = slot;
+        }
+    }
+
+    /** Forgets everything. */
+    void flushAll() {
+        for (int k = 0; k < CLOSED; k++) {
+            int[] slots = filled[k];
+            for (int i = filledCount[k] - 1; i >= 0; i--) {
+                invalidate(table(k) + ((long) slots[i] << ENTRY_SHIFT));
+            }
+            filledCount[k] = 0;
+        }
+    }
+
+    /** Forgets what is not global. */
+    void flushNonGlobal() {
+        for (int k = 0; k < CLOSED; k++) {
+            int[] slots = filled[k];
+            BitSet keep = global[k];
+            int kept = 0;
+            for (int i = 0; i < filledCount[k]; i++) {
+                int slot = slots[i];
+                if (keep.get(slot)) {
+                    slots[kept++] = slot;
+                } else {
+                    invalidate(table(k) + ((long) slot << ENTRY_SHIFT));
+                }
+            }
+            filledCount[k] = kept;
+        }
+    }
+
+    /** Forgets the page at one linear address. */
+    void flushPage(long va) {
+        for (int k = 0; k < CLOSED; k++) {
+            long e = entry(table(k), va);
+            // The slot stays in the journal: it may be filled again, and a second entry there would be harmless.
+            Raw.putLong(e + READ, INVALID);
+            Raw.putLong(e + WRITE, INVALID);
+            Raw.putLong(e + EXEC, INVALID | 4);
+        }
+    }
+
+    /** Sends stores to one host frame to the slow path: it holds code now. */
+    void watch(long hostFrame) {
+        for (int k = 0; k < CLOSED; k++) {
+            int[] slots = filled[k];
+            for (int i = 0; i < filledCount[k]; i++) {
+                long e = table(k) + ((long) slots[i] << ENTRY_SHIFT);
+                long tag = Raw.getLong(e + WRITE);
+                if ((tag & (INVALID | WATCHED)) == 0 && tag + Raw.getLong(e + ADDEND) == hostFrame) {
+                    Raw.putLong(e + WRITE, tag | WATCHED);
+                }
+            }
+        }
+    }
+
+    /** Opens the fast path for stores to one host frame again. */
+    void unwatch(long hostFrame) {
+        for (int k = 0; k < CLOSED; k++) {
+            int[] slots = filled[k];
+            for (int i = 0; i < filledCount[k]; i++) {
+                long e = table(k) + ((long) slots[i] << ENTRY_SHIFT);
+                long tag = Raw.getLong(e + WRITE);
+                if ((tag & WATCHED) != 0 && (tag & -4096L) + Raw.getLong(e + ADDEND) == hostFrame) {
+                    Raw.putLong(e + WRITE, tag & -4096L);
+                }
+            }
+        }
+    }
+
+    private void clear(int accessClass) {
+        for (int slot = 0; slot < ENTRIES; slot++) {
+            invalidate(table(accessClass) + ((long) slot << ENTRY_SHIFT));
+        }
+    }
+
+    private static void invalidate(long e) {
+        Raw.putLong(e + READ, INVALID);
+        Raw.putLong(e + WRITE, INVALID);
+        Raw.putLong(e + EXEC, INVALID);
+    }
+
+    @Override
+    public void close() {
+        arena.close();
+    }
+}

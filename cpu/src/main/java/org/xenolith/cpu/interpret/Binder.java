@@ -1,0 +1,325 @@
+package org.xenolith.cpu.interpret;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.xenolith.cpu.VcpuState;
+import org.xenolith.cpu.core.Cpu;
+import org.xenolith.cpu.decode.Insn;
+import org.xenolith.cpu.decode.OperandSpec;
+import org.xenolith.cpu.decode.Row;
+
+/**
+ * Makes operations from decoded instructions: finds the semantic method that the row names, works out the shape, and
+ * takes or defines the hidden class for it. Shared by all processors; thread-safe.
+ */
+final class Binder {
+    private static final String FAMILIES = "org.xenolith.cpu.semantics.";
+    private static final MethodHandles.Lookup LOOKUP = MethodHandles.lookup();
+    private static final MethodType CONSTRUCTOR = MethodType.methodType(
+            Op.class, Insn.class, int.class, int.class, int.class, int.class, long.class);
+
+    /** A semantic method and the style that its signature tells. */
+    record Semantics(MethodHandle method, Style style, boolean returns) {}
+
+    /** How a semantic method is called: see the legend of the instruction table. */
+    enum Style {
+        VALUE,
+        VECTOR,
+        FREE
+    }
+
+    private static final Map<String, Map<String, Method>> FAMILY_METHODS = new ConcurrentHashMap<>();
+    private static final Map<String, MethodHandle> SHAPES = new ConcurrentHashMap<>();
+    private static final Map<Class<?>, byte[]> TEMPLATES = new ConcurrentHashMap<>();
+
+    private Binder() {}
+
+    /** The operation for an instruction. */
+    static Op bind(Insn insn) {
+        Semantics semantics = semantics(insn.row);
+        return switch (semantics.style) {
+            case VALUE -> value(insn, semantics);
+            case VECTOR -> vector(insn, semantics);
+            case FREE -> make(FreeOp.class, shape(semantics, insn.row, 0), insn, 0, 0, 0, 0, 0);
+        };
+    }
+
+    /** Resolves the method that a row names. */
+    static Semantics semantics(Row row) {
+        Object bound = row.binding;
+        if (bound == null) {
+            bound = resolve(row);
+            row.binding = bound;
+        }
+        return (Semantics) bound;
+    }
+
+    private static Semantics resolve(Row row) {
+        String name = row.semantics;
+        int hash = name.indexOf('#');
+        String plain = hash < 0 ? name : name.substring(0, hash);
+        int dot = plain.indexOf('.');
+        Method method = FAMILY_METHODS
+                .computeIfAbsent(plain.substring(0, dot), Binder::methods)
+                .get(plain.substring(dot + 1));
+        if (method == null) {
+            throw new IllegalStateException("no semantics " + plain + " for: " + row);
+        }
+        Class<?>[] types = method.getParameterTypes();
+        Style style = types.length == 1 || types[1] == int.class
+                ? Style.VALUE
+                : types[1] == long.class ? Style.VECTOR : Style.FREE;
+        MethodHandle handle;
+        try {
+            handle = LOOKUP.unreflect(method);
+        } catch (IllegalAccessException e) {
+            throw new IllegalStateException("semantics " + plain + " are not public", e);
+        }
+        if (hash >= 0) {
+            handle = MethodHandles.insertArguments(
+                    handle, types.length - 1, Integer.parseInt(name.substring(hash + 1)));
+        }
+        return new Semantics(handle, style, method.getReturnType() == long.class);
+    }
+
+    private static Map<String, Method> methods(String family) {
+        try {
+            Map<String, Method> methods = new HashMap<>();
+            for (Method method : Class.forName(FAMILIES + family).getDeclaredMethods()) {
+                Class<?>[] types = method.getParameterTypes();
+                if (Modifier.isPublic(method.getModifiers()) && types.length > 0 && types[0] == Cpu.class) {
+                    methods.put(method.getName(), method);
+                }
+            }
+            return methods;
+        } catch (ClassNotFoundException e) {
+            throw new IllegalStateException("no family of semantics " + family, e);
+        }
+    }
+
+    private static Shape shape(Semantics semantics, Row row, int width) {
+        return new Shape(
+                semantics.method, row.semantics, width, Shape.NONE, 0, false, false, 0, 0, 0, 0, 0, 0, 0);
+    }
+
+    // ---------------------------------------------------------------- value style
+
+    private static Op value(Insn insn, Semantics semantics) {
+        List<OperandSpec> operands = insn.row.operands;
+        int destinationKind = Shape.NONE;
+        int destinationWidth = 0;
+        boolean update = false;
+        int destination = 0;
+        int[] kinds = new int[3];
+        int[] widths = new int[3];
+        int[] registers = new int[3];
+        int sources = 0;
+        int width = operands.isEmpty() ? insn.operandSize : width(operands.getFirst(), insn);
+        long immediate = insn.imm;
+        for (int i = 0; i < operands.size(); i++) {
+            OperandSpec spec = operands.get(i);
+            boolean written = semantics.returns && i == 0 && spec.access() != OperandSpec.Access.READ;
+            int kind = kind(spec, insn);
+            if (written) {
+                destinationKind = kind;
+                destinationWidth = width(spec, insn);
+                destination = register(spec, insn);
+                update = spec.access() == OperandSpec.Access.UPDATE;
+            } else {
+                kinds[sources] = kind;
+                widths[sources] = kind == Shape.IMMEDIATE || kind == Shape.ADDRESS ? 0 : width(spec, insn);
+                registers[sources] = kind == Shape.REGISTER ? register(spec, insn) : 0;
+                if (spec.kind() == OperandSpec.Kind.CONSTANT) {
+                    immediate = spec.fixed();
+                }
+                sources++;
+            }
+        }
+        Shape shape = new Shape(
+                semantics.method,
+                insn.row.semantics,
+                width,
+                destinationKind,
+                destinationWidth,
+                update,
+                insn.lock && destinationKind == Shape.MEMORY,
+                kinds[0],
+                widths[0],
+                kinds[1],
+                widths[1],
+                kinds[2],
+                widths[2],
+                0);
+        return make(ValueOp.class, shape, insn, destination, registers[0], registers[1], registers[2], immediate);
+    }
+
+    private static int width(OperandSpec spec, Insn insn) {
+        return spec.size() == ' ' ? insn.operandSize : spec.width(insn.operandSize);
+    }
+
+    private static int kind(OperandSpec spec, Insn insn) {
+        return switch (spec.kind()) {
+            case RM -> insn.mem == null ? Shape.REGISTER : Shape.MEMORY;
+            case MEM -> spec.size() == ' ' ? Shape.ADDRESS : Shape.MEMORY;
+            case OFFSET -> Shape.MEMORY;
+            case REG, RM_REG, VVVV, OPCODE_REG, FIXED -> Shape.REGISTER;
+            case IMM, REL, CONSTANT -> Shape.IMMEDIATE;
+            default -> throw new IllegalStateException("operand " + spec.text() + " has no value: " + insn.row);
+        };
+    }
+
+    private static int register(OperandSpec spec, Insn insn) {
+        if (insn.mem != null && (spec.kind() == OperandSpec.Kind.RM || spec.kind() == OperandSpec.Kind.OFFSET)) {
+            return 0;
+        }
+        int number =
+                switch (spec.kind()) {
+                    case RM, RM_REG, OPCODE_REG -> insn.rm;
+                    case REG -> insn.reg;
+                    case VVVV -> insn.vvvv;
+                    case FIXED -> spec.fixed();
+                    default -> 0;
+                };
+        return spec.size() == 'b' && spec.kind() != OperandSpec.Kind.FIXED
+                ? insn.byteRegister(number)
+                : VcpuState.GPR + number * 8;
+    }
+
+    // ---------------------------------------------------------------- vector style
+
+    private static Op vector(Insn insn, Semantics semantics) {
+        List<OperandSpec> operands = insn.row.operands;
+        OperandSpec to = operands.get(0);
+        OperandSpec from = operands.size() > 1 ? operands.get(1) : to;
+        int checks = insn.row.has("align") ? Shape.ALIGNED : 0;
+        boolean immediate = false;
+        for (OperandSpec spec : operands) {
+            switch (spec.kind()) {
+                case MMX, MMX_RM_REG -> checks |= Shape.MMX;
+                case MMX_RM -> checks |= insn.mem == null ? Shape.MMX : 0;
+                case XMM, XMM_RM, XMM_RM_REG -> checks |= Shape.SSE;
+                case IMM -> immediate = true;
+                default -> {}
+            }
+        }
+        if (from.kind() == OperandSpec.Kind.IMM) {
+            from = to;
+        }
+        boolean written = to.access() != OperandSpec.Access.READ;
+        int destinationKind = Shape.REGISTER;
+        int destinationBytes = 0;
+        int width = 0;
+        if (written && isMemory(to, insn)) {
+            destinationKind = Shape.MEMORY;
+            destinationBytes = vectorBytes(to, insn);
+        } else if (written && isGeneral(to)) {
+            destinationKind = Shape.ADDRESS;
+            width = to.width(insn.operandSize);
+        } else if (written && (to.kind() == OperandSpec.Kind.MMX
+                || to.kind() == OperandSpec.Kind.MMX_RM
+                || to.kind() == OperandSpec.Kind.MMX_RM_REG)) {
+            checks |= Shape.MMX_RESULT;
+        }
+        boolean fromMemory = isMemory(from, insn) && from != to;
+        Shape shape = new Shape(
+                semantics.method,
+                insn.row.semantics,
+                width,
+                destinationKind,
+                destinationBytes,
+                false,
+                false,
+                fromMemory ? Shape.MEMORY : Shape.REGISTER,
+                fromMemory ? vectorBytes(from, insn) : 0,
+                immediate ? Shape.IMMEDIATE : Shape.NONE,
+                0,
+                0,
+                0,
+                checks);
+        return make(
+                VectorOp.class, shape, insn, vectorRegister(to, insn), vectorRegister(from, insn), 0, 0, insn.imm);
+    }
+
+    private static boolean isMemory(OperandSpec spec, Insn insn) {
+        return insn.mem != null
+                && switch (spec.kind()) {
+                    case RM, MEM, MMX_RM, XMM_RM -> true;
+                    default -> false;
+                };
+    }
+
+    private static boolean isGeneral(OperandSpec spec) {
+        return switch (spec.kind()) {
+            case RM, REG, RM_REG -> true;
+            default -> false;
+        };
+    }
+
+    private static int vectorBytes(OperandSpec spec, Insn insn) {
+        return switch (spec.size()) {
+            case 'y', 'v', 'z' -> 1 << spec.width(insn.operandSize);
+            default -> spec.bytes();
+        };
+    }
+
+    private static int vectorRegister(OperandSpec spec, Insn insn) {
+        if (isMemory(spec, insn)) {
+            return 0;
+        }
+        return switch (spec.kind()) {
+            case XMM -> VcpuState.XMM + insn.reg * 16;
+            case XMM_RM, XMM_RM_REG -> VcpuState.XMM + insn.rm * 16;
+            case MMX -> VcpuState.ST + (insn.reg & 7) * 16;
+            case MMX_RM, MMX_RM_REG -> VcpuState.ST + (insn.rm & 7) * 16;
+            case REG -> VcpuState.GPR + insn.reg * 8;
+            case RM, RM_REG -> VcpuState.GPR + insn.rm * 8;
+            default -> throw new IllegalStateException("operand " + spec.text() + " is no vector: " + insn.row);
+        };
+    }
+
+    // ---------------------------------------------------------------- hidden classes
+
+    private static Op make(
+            Class<? extends Op> template, Shape shape, Insn insn, int a, int b, int c, int d, long immediate) {
+        String key = template.getSimpleName() + shape.key();
+        MethodHandle constructor = SHAPES.get(key);
+        if (constructor == null) {
+            constructor = SHAPES.computeIfAbsent(key, k -> define(template, shape));
+        }
+        try {
+            return (Op) constructor.invokeExact(insn, a, b, c, d, immediate);
+        } catch (Throwable e) {
+            throw new IllegalStateException("cannot make an operation for: " + insn.row, e);
+        }
+    }
+
+    private static MethodHandle define(Class<? extends Op> template, Shape shape) {
+        try {
+            MethodHandles.Lookup hidden =
+                    LOOKUP.defineHiddenClassWithClassData(TEMPLATES.computeIfAbsent(template, Binder::bytes), shape, true);
+            return hidden.findConstructor(hidden.lookupClass(), CONSTRUCTOR.changeReturnType(void.class))
+                    .asType(CONSTRUCTOR);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException("cannot specialise " + template.getSimpleName() + " for " + shape.name(), e);
+        }
+    }
+
+    private static byte[] bytes(Class<?> template) {
+        String file = template.getSimpleName() + ".class";
+        try (InputStream in = template.getResourceAsStream(file)) {
+            return in.readAllBytes();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + file, e);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+package org.xenolith.cpu.interpret;
+
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+
+/**
+ * What a template is specialised by: the semantic method and where its operands are.
+ *
+ * @param method the semantic method, without its trailing constant if it has one
+ * @param name identifies the method together with its constant, for the cache of shapes
+ * @param width operation width, log2 of bytes
+ * @param destination where the result goes
+ * @param destinationWidth log2 of its bytes; for vector memory operands their number of bytes
+ * @param update the destination's old value is the first argument
+ * @param locked LOCK prefix with a memory destination
+ * @param first the first source, and so on
+ * @param firstWidth log2 of its bytes; for vector memory operands their number of bytes
+ * @param checks for vector operations: {@link #SSE}, {@link #MMX}, {@link #ALIGNED}
+ */
+record Shape(
+        MethodHandle method,
+        String name,
+        int width,
+        int destination,
+        int destinationWidth,
+        boolean update,
+        boolean locked,
+        int first,
+        int firstWidth,
+        int second,
+        int secondWidth,
+        int third,
+        int thirdWidth,
+        int checks) {
+    static final int NONE = 0;
+    static final int REGISTER = 1;
+    static final int MEMORY = 2;
+    static final int IMMEDIATE = 3;
+    /** The offset of a memory operand, as LEA takes it. */
+    static final int ADDRESS = 4;
+
+    static final int SSE = 1;
+    static final int MMX = 2;
+    static final int ALIGNED = 4;
+    /** The result goes to an MMX register. */
+    static final int MMX_RESULT = 8;
+
+    /** The shape that the hidden class of {@code lookup} was defined with; an empty one in the template itself. */
+    static Shape of(MethodHandles.Lookup lookup) {
+        try {
+            Shape shape = MethodHandles.classData(lookup, "_", Shape.class);
+            return shape != null ? shape : new Shape(null, "", 0, 0, 0, false, false, 0, 0, 0, 0, 0, 0, 0);
+        } catch (IllegalAccessException e) {
+            throw new IllegalStateException("a template cannot read its class data", e);
+        }
+    }
+
+    /** Key of the cache: everything but the handle. */
+    String key() {
+        return name + '/' + width + destination + destinationWidth + (update ? 'u' : '-') + (locked ? 'l' : '-') + first
+                + firstWidth + second + secondWidth + third + thirdWidth + checks;
+    }
+}

@@ -1,0 +1,91 @@
+package org.xenolith.memory;
+
+import java.util.Arrays;
+
+/**
+ * The physical-to-machine map (p2m) of one domain: which machine frame backs each guest frame number (gfn).
+ *
+ * <p>Two levels, the lower one per 2 MiB of guest-physical space, so that holes cost nothing. Entries change under this
+ * object's lock; readers need none, because an entry is one array element. A change that takes access away must be
+ * followed by a TLB shootdown of the domain's processors, which is the caller's duty.
+ */
+public final class PhysicalToMachine implements GuestPhysical {
+    private static final int LEAF = MachineMemory.EXTENT_FRAMES;
+    private static final int LEAF_SHIFT = 9;
+    /** No frame. Host addresses are never 0. */
+    private static final long NONE = 0;
+    /** Low bit of an entry: the frame may only be read. Host addresses of frames have their low 12 bits clear. */
+    private static final long READ_ONLY = 1;
+
+    private final MachineMemory machine;
+    private long[][] leaves = new long[0][];
+
+    public PhysicalToMachine(MachineMemory machine) {
+        this.machine = machine;
+    }
+
+    /** The machine memory that this map points into. */
+    public MachineMemory machine() {
+        return machine;
+    }
+
+    @Override
+    public long frameForRead(long gfn) {
+        return entry(gfn) & ~READ_ONLY;
+    }
+
+    @Override
+    public long frameForWrite(long gfn) {
+        long entry = entry(gfn);
+        return (entry & READ_ONLY) != 0 ? 0 : entry;
+    }
+
+    /** The machine frame behind {@code gfn}, or -1. */
+    public int mfn(long gfn) {
+        long entry = entry(gfn) & ~READ_ONLY;
+        return entry == NONE ? -1 : machine.mfn(entry);
+    }
+
+    /** Points {@code gfn} at a machine frame. */
+    public synchronized void map(long gfn, int mfn, boolean writable) {
+        set(gfn, machine.address(mfn) | (writable ? 0 : READ_ONLY));
+    }
+
+    /** Makes {@code gfn} a hole; returns the frame that was there, or -1. */
+    public synchronized int unmap(long gfn) {
+        int old = mfn(gfn);
+        if (old >= 0) {
+            set(gfn, NONE);
+        }
+        return old;
+    }
+
+    /** One past the highest gfn that this map has room for now. */
+    public long limit() {
+        return (long) leaves.length << LEAF_SHIFT;
+    }
+
+    private long entry(long gfn) {
+        long[][] top = leaves;
+        long index = gfn >>> LEAF_SHIFT;
+        if (index >= top.length || index < 0) {
+            return NONE;
+        }
+        long[] leaf = top[(int) index];
+        return leaf == null ? NONE : leaf[(int) gfn & LEAF - 1];
+    }
+
+    private void set(long gfn, long entry) {
+        long index = gfn >>> LEAF_SHIFT;
+        if (index < 0 || index >= 1 << 24) {
+            throw new IndexOutOfBoundsException("gfn 0x" + Long.toHexString(gfn) + " is beyond 32 TiB");
+        }
+        if (index >= leaves.length) {
+            leaves = Arrays.copyOf(leaves, (int) Math.max(index + 1, Math.min(leaves.length * 2L, 1 << 24)));
+        }
+        if (leaves[(int) index] == null) {
+            leaves[(int) index] = new long[LEAF];
+        }
+        leaves[(int) index][(int) gfn & LEAF - 1] = entry;
+    }
+}
