@@ -101,7 +101,8 @@ public record GuestSession(Kind kind, List<String> command, int rows, int column
             throw new UncheckedIOException("reading a resource of this jar", e);
         }
         builder.file("xenolith/init", init, 0755);
-        builder.file("xenolith/report", ReportProgram.elf(), 0755);
+        builder.file("xenolith/report", GuestPrograms.report(), 0755);
+        builder.file("xenolith/leader", GuestPrograms.leader(), 0755);
         builder.text("xenolith/session", settings(), 0644);
         if (kind != Kind.SHELL) {
             builder.text("xenolith/command", script(), 0644);

@@ -30,16 +30,6 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/xenolith/bin
 export HOME TERM
 cd /root
 
-# A signal handler runs between two commands of this script: each long wait below is a `wait`, which signals end early.
-leave() {
-    trap '' USR1 USR2 TERM INT
-    sync
-    "$1" -f
-}
-trap 'leave halt' USR1
-trap 'leave poweroff' USR2
-trap 'leave reboot' TERM INT
-
 tell() {
     /xenolith/report "xenolith-$1"
 }
@@ -67,44 +57,53 @@ follow_size() {
     done
 }
 
-case $kind in
-    shell)
-        stty sane rows "$rows" cols "$columns" < "$tty"
-        follow_size &
-        tell ready
-        setsid sh -c "exec sh -l <> $tty >&0 2>&1" &
-        wait $!
-        ;;
-    tty)
-        stty sane rows "$rows" cols "$columns" < "$tty"
-        follow_size &
-        tell ready
-        setsid sh -c "exec sh /xenolith/command <> $tty >&0 2>&1" &
-        wait $!
-        status=$?
-        stty sane < "$tty"
-        tell "exit:$status"
-        ;;
-    pipe)
-        # Bytes pass unchanged: no output processing; input in lines that ^D ends, where ^V takes the next byte as it is.
-        # The host quotes (see ConsoleInput), so that any bytes and a true end of file reach the command.
-        stty sane -echo -isig -icrnl -ixon -opost erase undef kill undef werase undef rprnt undef eol undef \
-            eol2 undef < "$tty"
-        mkfifo /run/input /run/output
-        cat < "$tty" > /run/input 2> /dev/null &
-        cat < /run/output > "$tty" &
-        output=$!
-        tell ready
-        setsid sh /xenolith/command < /run/input > /run/output 2>&1 &
-        command=$!
-        wait "$command"
-        status=$?
+run_shell() {
+    stty sane rows "$rows" cols "$columns" < "$tty"
+    follow_size &
+    tell ready
+    /xenolith/leader /xenolith/busybox sh -c "exec sh -l <> $tty >&0 2>&1"
+}
+
+run_tty() {
+    stty sane rows "$rows" cols "$columns" < "$tty"
+    follow_size &
+    tell ready
+    /xenolith/leader /xenolith/busybox sh -c "exec sh /xenolith/command <> $tty >&0 2>&1"
+    status=$?
+    stty sane < "$tty"
+    tell "exit:$status"
+}
+
+# Bytes pass unchanged: no output processing; input in lines that ^D ends, where ^V takes the next byte as it is. The host
+# quotes (see ConsoleInput), so that any bytes and a true end of file reach the command through its pipes.
+run_pipe() {
+    stty sane -echo -isig -icrnl -ixon -opost erase undef kill undef werase undef rprnt undef eol undef eol2 undef < "$tty"
+    mkfifo /run/input
+    cat < "$tty" > /run/input 2> /dev/null &
+    tell ready
+    {
+        /xenolith/leader /xenolith/busybox sh -c 'echo $$ > /run/command; exec sh /xenolith/command' < /run/input 2>&1
+        echo $? > /run/status
         # What the command left running goes with it, so that the output ends.
-        kill -KILL -"$command" 2> /dev/null
-        wait "$output"
-        # Setting a mode waits until all output has left the guest.
-        stty -echo < "$tty"
-        tell "exit:$status"
-        ;;
-esac
+        read -r group < /run/command
+        kill -KILL -"$group" 2> /dev/null
+    } | cat > "$tty"
+    read -r status < /run/status
+    # Setting a mode waits until all output has left the guest.
+    stty -echo < "$tty"
+    tell "exit:$status"
+}
+
+# The session runs in a child, because a signal handler of this shell runs only while it is in `wait`. The commands halt,
+# poweroff and reboot of busybox send these signals to the first program.
+leave() {
+    trap '' USR1 USR2 TERM INT
+    sync
+    "$1" -f
+}
+trap 'leave halt' USR1
+trap 'leave poweroff' USR2
+trap 'leave reboot' TERM INT
+run_"$kind" &
+wait $!
 leave poweroff
