@@ -51,9 +51,15 @@ final class AccuracyCheck {
 
     private AccuracyCheck() {}
 
-    /** Follows the script until its last section or the limit. */
-    static Transcript read(Console console, Duration limit) throws BenchException {
+    /**
+     * Follows the script until its last section or a limit.
+     *
+     * @param bootLimit longest wait for its first line
+     * @param scriptLimit longest wait for the rest
+     */
+    static Transcript read(Console console, Duration bootLimit, Duration scriptLimit) throws BenchException {
         Map<String, List<String>> outputs = new LinkedHashMap<>();
+        Duration limit = bootLimit;
         long deadline = System.nanoTime() + limit.toNanos();
         long wallOffset = System.currentTimeMillis() * 1_000_000 - System.nanoTime();
         double dateError = Double.NaN;
@@ -97,6 +103,9 @@ final class AccuracyCheck {
             } else if (date.find()) {
                 /* date cuts to whole seconds: on average it is half a second behind. */
                 dateError = Long.parseLong(date.group(1)) - Math.floor(hostNow);
+            } else if (text.strip().endsWith("BEGIN clock")) {
+                limit = scriptLimit;
+                deadline = line.nanoTime() + limit.toNanos();
             } else if (text.strip().endsWith("BEGIN sleep")) {
                 napStart = line.nanoTime();
             } else if (text.strip().endsWith("SLEPT")) {

@@ -51,7 +51,7 @@ final class CheckRun {
         List<String> command = List.of(
                 setup.busybox().toString(), "sh", script.toString(), xcheck.toString(), setup.busybox().toString());
         try (Console console = Console.start(command, Map.of(), setup.work())) {
-            host = AccuracyCheck.read(console, LIMIT);
+            host = AccuracyCheck.read(console, setup.limits().boot(), LIMIT);
         }
         if (!host.trouble().isEmpty()) {
             throw new BenchException("the check failed on the host: " + host.trouble());
@@ -65,7 +65,7 @@ final class CheckRun {
             err.println("xeno bench: check under " + label);
             List<AccuracyCheck.Finding> findings;
             try (Console console = entry.getValue().start(setup.kernel(), image, setup.append())) {
-                findings = AccuracyCheck.judge(AccuracyCheck.read(console, LIMIT), host);
+                findings = AccuracyCheck.judge(AccuracyCheck.read(console, setup.limits().boot(), LIMIT), host);
             }
             ok &= findings.stream().allMatch(AccuracyCheck.Finding::ok);
             all.put(label, findings);

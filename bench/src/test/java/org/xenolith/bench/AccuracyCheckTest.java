@@ -39,6 +39,15 @@ final class AccuracyCheckTest {
     }
 
     @Test
+    void aGuestThatDoesNotStartIsNotWaitedForLong() throws BenchException {
+        try (Console console = Console.start(List.of("/bin/sh", "-c", "echo booting; sleep 50"), Map.of(), null)) {
+            AccuracyCheck.Transcript read =
+                    AccuracyCheck.read(console, Duration.ofSeconds(1), Duration.ofMinutes(15));
+            assertThat(read.trouble()).isEqualTo("not finished within 1 s; last line: booting");
+        }
+    }
+
+    @Test
     void aTranscriptIsReadFromAConsole() throws BenchException {
         String script = "echo BEGIN clock; echo CLOCK $(date +%s).500000000 100.0; echo DATE $(date +%s); "
                 + "echo BEGIN sleep; sleep 0.2; echo SLEPT; echo CLOCK $(date +%s).500000000 100.2; "
@@ -46,7 +55,7 @@ final class AccuracyCheckTest {
                 + "echo OUTPUT busybox; echo STATUS busybox 3; sleep 50";
         AccuracyCheck.Transcript read;
         try (Console console = Console.start(List.of("/bin/sh", "-c", script), Map.of(), null)) {
-            read = AccuracyCheck.read(console, Duration.ofSeconds(20));
+            read = AccuracyCheck.read(console, Duration.ofSeconds(20), Duration.ofSeconds(20));
         }
         assertThat(read.trouble()).isEmpty();
         assertThat(read.outputs().get("float")).containsExactly("one", "", "STATUS float 0");
