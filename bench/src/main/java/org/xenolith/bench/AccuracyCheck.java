@@ -72,7 +72,9 @@ final class AccuracyCheck {
         while (true) {
             Console.Line line = console.next(deadline);
             if (line == null || line.end()) {
-                String last = console.tail().isEmpty() ? "" : "; last line: " + console.tail().getLast();
+                String last = console.tail().isEmpty()
+                        ? ""
+                        : "; last line: " + console.tail().getLast();
                 String why = line == null
                         ? "not finished within " + limit.toSeconds() + " s" + last
                         : "ended early with status " + console.exitStatus() + last;
@@ -128,7 +130,8 @@ final class AccuracyCheck {
                 String.format(
                         Locale.ROOT,
                         "sleep 10 took %.3f s of host time, %.3f s of guest time",
-                        guest.napSeconds(), guest.guestNapSeconds())));
+                        guest.napSeconds(),
+                        guest.guestNapSeconds())));
         for (Map.Entry<String, List<String>> section : host.outputs().entrySet()) {
             List<String> theirs = guest.outputs().get(section.getKey());
             findings.add(
@@ -143,8 +146,7 @@ final class AccuracyCheck {
     }
 
     private static Finding within(String name, double value, double tolerance, String what) {
-        return new Finding(
-                name, Math.abs(value) <= tolerance, String.format(Locale.ROOT, "%+.3f %s", value, what));
+        return new Finding(name, Math.abs(value) <= tolerance, String.format(Locale.ROOT, "%+.3f %s", value, what));
     }
 
     private static Finding compare(String name, List<String> guest, List<String> host) {

@@ -189,7 +189,9 @@ public final class BenchCommand implements Callable<Integer> {
                 out.print(listing(workloads));
                 return OK;
             }
-            work = Round.workDirectory();
+            Path images = Round.workDirectory();
+            work = images;
+            Runtime.getRuntime().addShutdownHook(new Thread(() -> Programs.deleteTree(images), "bench-cleanup"));
             return run(workloads, work);
         } catch (BenchException e) {
             err.println("xeno bench: " + e.getMessage());
@@ -245,7 +247,10 @@ public final class BenchCommand implements Callable<Integer> {
         for (Workload workload : workloads) {
             if (workload.group() != group) {
                 group = workload.group();
-                text.append(group.label()).append(": ").append(group.description()).append('\n');
+                text.append(group.label())
+                        .append(": ")
+                        .append(group.description())
+                        .append('\n');
             }
             text.append(String.format("  %-" + width + "s  %s%n", workload.name(), workload.cost()));
         }
@@ -332,18 +337,15 @@ public final class BenchCommand implements Callable<Integer> {
     }
 
     private Round.Setup setup(
-            Path work,
-            List<Workload> workloads,
-            List<String> remarks,
-            Map<String, String> environment,
-            boolean guests)
+            Path work, List<Workload> workloads, List<String> remarks, Map<String, String> environment, boolean guests)
             throws BenchException {
         DebianPackages.Options options = DebianPackages.Options.of(System::getenv);
         DebianPackages packages = new DebianPackages(options, new Notes(err));
         Programs.Built built = new Programs(options.cache().resolve("bench"), compiler).build();
         workloads.stream()
                 .filter(w -> built.missing().containsKey(w.program()))
-                .forEach(w -> remarks.add(w.name() + " left out: " + built.missing().get(w.program())));
+                .forEach(w ->
+                        remarks.add(w.name() + " left out: " + built.missing().get(w.program())));
         Path kernelFile = kernel;
         Path busyboxFile = busybox;
         try {
@@ -390,11 +392,12 @@ public final class BenchCommand implements Callable<Integer> {
 
     /** The installed {@code ./xeno}: it tells us where it is; otherwise the current directory. */
     private static Path launcher() throws BenchException {
-        Path launcher =
-                Path.of(System.getProperty("xenolith.home", "")).toAbsolutePath().resolve("xeno");
+        Path launcher = Path.of(System.getProperty("xenolith.home", ""))
+                .toAbsolutePath()
+                .resolve("xeno");
         if (!Files.isExecutable(launcher)) {
-            throw new BenchException(
-                    launcher + " is not there; start from the project's directory, or leave Xenolith out: --engine tcg,native");
+            throw new BenchException(launcher
+                    + " is not there; start from the project's directory, or leave Xenolith out: --engine tcg,native");
         }
         return launcher;
     }

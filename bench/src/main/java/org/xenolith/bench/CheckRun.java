@@ -21,12 +21,7 @@ final class CheckRun {
     private final PrintStream err;
     private final boolean json;
 
-    CheckRun(
-            Round.Setup setup,
-            Map<Contestant, Machine> machines,
-            PrintStream out,
-            PrintStream err,
-            boolean json) {
+    CheckRun(Round.Setup setup, Map<Contestant, Machine> machines, PrintStream out, PrintStream err, boolean json) {
         this.setup = setup;
         this.machines = machines;
         this.out = out;
@@ -49,7 +44,11 @@ final class CheckRun {
         err.println("xeno bench: check on the host");
         AccuracyCheck.Transcript host;
         List<String> command = List.of(
-                setup.busybox().toString(), "sh", script.toString(), xcheck.toString(), setup.busybox().toString());
+                setup.busybox().toString(),
+                "sh",
+                script.toString(),
+                xcheck.toString(),
+                setup.busybox().toString());
         try (Console console = Console.start(command, Map.of(), setup.work())) {
             host = AccuracyCheck.read(console, setup.limits().boot(), LIMIT);
         }
@@ -65,7 +64,8 @@ final class CheckRun {
             err.println("xeno bench: check under " + label);
             List<AccuracyCheck.Finding> findings;
             try (Console console = entry.getValue().start(setup.kernel(), image, setup.append())) {
-                findings = AccuracyCheck.judge(AccuracyCheck.read(console, setup.limits().boot(), LIMIT), host);
+                findings = AccuracyCheck.judge(
+                        AccuracyCheck.read(console, setup.limits().boot(), LIMIT), host);
             }
             ok &= findings.stream().allMatch(AccuracyCheck.Finding::ok);
             all.put(label, findings);
@@ -75,7 +75,10 @@ final class CheckRun {
             }
         }
         if (json) {
-            out.println(JsonMapper.builder().build().writerWithDefaultPrettyPrinter().writeValueAsString(all));
+            out.println(JsonMapper.builder()
+                    .build()
+                    .writerWithDefaultPrettyPrinter()
+                    .writeValueAsString(all));
         }
         out.flush();
         return ok ? BenchCommand.OK : BenchCommand.PROBLEMS;

@@ -35,11 +35,15 @@ final class Console implements AutoCloseable {
     private final long startNanos;
     private final BlockingQueue<Line> lines = new LinkedBlockingQueue<>();
     private volatile boolean closing;
+    /** A bench that is told to end takes its guests with it. */
+    private final Thread hook = new Thread(this::kill, "console-shutdown");
+
     private final Deque<String> tail = new ArrayDeque<>();
 
     private Console(Process process, long startNanos) {
         this.process = process;
         this.startNanos = startNanos;
+        Runtime.getRuntime().addShutdownHook(hook);
         Thread reader = new Thread(this::read, "console-reader");
         reader.setDaemon(true);
         reader.start();
@@ -132,8 +136,7 @@ final class Console implements AutoCloseable {
         }
     }
 
-    @Override
-    public void close() {
+    private void kill() {
         closing = true;
         List<ProcessHandle> children = process.descendants().toList();
         process.destroy();
@@ -142,5 +145,16 @@ final class Console implements AutoCloseable {
             process.destroyForcibly();
         }
         children.forEach(ProcessHandle::destroyForcibly);
+    }
+
+    @Override
+    public void close() {
+        kill();
+        try {
+            Runtime.getRuntime().removeShutdownHook(hook);
+        } catch (IllegalStateException e) {
+            /* The hook runs already and does the same. */
+            closing = true;
+        }
     }
 }

@@ -45,7 +45,10 @@ final class GuestImage {
         StringBuilder plan = new StringBuilder();
         for (Workload workload : workloads) {
             if (!workload.isBoot()) {
-                plan.append(workload.name()).append(' ').append(workload.program()).append('\n');
+                plan.append(workload.name())
+                        .append(' ')
+                        .append(workload.program())
+                        .append('\n');
             }
         }
         return plan.toString();

@@ -33,8 +33,21 @@ record Machine(Contestant contestant, List<String> command, String console, Stri
         return new Machine(
                 Contestant.TCG,
                 List.of(
-                        qemu, "-accel", "tcg", "-cpu", "max", "-smp", "1", "-M", type, "-nodefaults", "-display", "none",
-                        "-serial", "stdio", "-no-reboot"),
+                        qemu,
+                        "-accel",
+                        "tcg",
+                        "-cpu",
+                        "max",
+                        "-smp",
+                        "1",
+                        "-M",
+                        type,
+                        "-nodefaults",
+                        "-display",
+                        "none",
+                        "-serial",
+                        "stdio",
+                        "-no-reboot"),
                 "ttyS0",
                 memory);
     }

@@ -12,8 +12,8 @@ import java.util.concurrent.TimeUnit;
 /** QEMU on this machine: found on the path, installed from the distribution only when asked. */
 final class Peer {
     static final String PROGRAM = "qemu-system-x86_64";
-    static final String HOW_TO_GET_IT = PROGRAM
-            + " is not installed; --install-peer installs it from Debian (package qemu-system-x86), --no-peer does without";
+    static final String HOW_TO_GET_IT = PROGRAM + " is not installed;"
+            + " --install-peer installs it from Debian (package qemu-system-x86), --no-peer does without";
 
     private static final String PACKAGE = "qemu-system-x86";
     private static final int INSTALL_TIMEOUT_MINUTES = 15;
@@ -37,7 +37,8 @@ final class Peer {
     static void install() throws BenchException {
         boolean root = "root".equals(System.getProperty("user.name"));
         List<String> apt = List.of("apt-get", "install", "-y", "--no-install-recommends", PACKAGE);
-        List<String> command = root ? apt : List.of("sudo", "apt-get", "install", "-y", "--no-install-recommends", PACKAGE);
+        List<String> command =
+                root ? apt : List.of("sudo", "apt-get", "install", "-y", "--no-install-recommends", PACKAGE);
         try {
             Process process = new ProcessBuilder(command)
                     .redirectOutput(ProcessBuilder.Redirect.to(new File("/dev/stderr")))

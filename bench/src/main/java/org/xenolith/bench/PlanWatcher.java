@@ -2,13 +2,14 @@ package org.xenolith.bench;
 
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * Follows a plan on a console, with a bound for every wait: a guest that hangs becomes a failure of the workload it hung
- * in.
+ * Follows a plan on a console, with a bound for every wait: a guest that hangs becomes a failure of the workload
+ * that it hung in.
  */
 final class PlanWatcher {
     /**
@@ -65,7 +66,7 @@ final class PlanWatcher {
                     if (!booted) {
                         bootSeconds = (line.nanoTime() - console.startNanos()) / 1e9;
                         booted = true;
-                        listener.accept(String.format("boot %.2f s", bootSeconds));
+                        listener.accept(String.format(Locale.ROOT, "boot %.2f s", bootSeconds));
                         deadline = line.nanoTime() + limits.workload().toNanos();
                     }
                 }
@@ -80,7 +81,8 @@ final class PlanWatcher {
                 }
                 case ConsoleEvent.Result result -> {
                     double host = (line.nanoTime() - begun) / 1e9;
-                    outcomes.putIfAbsent(result.name(), outcome(result, host, result.name().equals(running)));
+                    outcomes.putIfAbsent(
+                            result.name(), outcome(result, host, result.name().equals(running)));
                     running = null;
                     deadline = line.nanoTime() + limits.workload().toNanos();
                 }

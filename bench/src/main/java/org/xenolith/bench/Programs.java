@@ -38,18 +38,28 @@ final class Programs {
      * @param libraries linker arguments
      * @param debianPackage that has the library, or empty when it is part of gcc's own C library
      */
-    record Recipe(String name, List<String> sources, List<String> flags, List<String> libraries, String debianPackage) {}
+    record Recipe(
+            String name, List<String> sources, List<String> flags, List<String> libraries, String debianPackage) {}
 
     static final List<Recipe> RECIPES = List.of(
             new Recipe(
                     "xbench",
                     List.of(
-                            "main.c", "integer.c", "control.c", "floating.c", "bulk.c", "sha256.c", "crypto.c",
-                            "system.c", "code.c", "stock.c"),
+                            "main.c",
+                            "integer.c",
+                            "control.c",
+                            "floating.c",
+                            "bulk.c",
+                            "sha256.c",
+                            "crypto.c",
+                            "system.c",
+                            "code.c",
+                            "stock.c"),
                     List.of(),
                     List.of("-lm"),
                     ""),
-            new Recipe("xbench-xz", List.of("main.c", "xz.c"), List.of("-DXBENCH_XZ"), List.of("-llzma"), "liblzma-dev"),
+            new Recipe(
+                    "xbench-xz", List.of("main.c", "xz.c"), List.of("-DXBENCH_XZ"), List.of("-llzma"), "liblzma-dev"),
             new Recipe(
                     "xbench-sql",
                     List.of("main.c", "sql.c"),
@@ -186,7 +196,7 @@ final class Programs {
     }
 
     static void deleteTree(Path directory) {
-        if (directory == null) {
+        if (directory == null || !Files.exists(directory)) {
             return;
         }
         try (var paths = Files.walk(directory)) {

@@ -54,14 +54,20 @@ final class Report {
         }
         rows.add(meanRow("= all", null, columns));
         StringBuilder text = new StringBuilder();
-        environment.forEach((name, value) -> text.append(name).append(": ").append(value).append('\n'));
+        environment.forEach(
+                (name, value) -> text.append(name).append(": ").append(value).append('\n'));
         text.append("time per unit, median of rounds; ratios of times, tcg/xeno above 1: Xenolith is faster;"
                 + " '=' geometric mean\n\n");
         text.append(align(rows));
-        results.workloads().forEach(w -> results.contestants().forEach(c -> results.instructionsPerSecond(c, w)
-                .ifPresent(rate -> text.append(String.format(
-                        Locale.ROOT, "%n%s: %s: %.1f million guest instructions a second", c.label(), w.name(),
-                        rate / 1e6)))));
+        results.workloads()
+                .forEach(w -> results.contestants()
+                        .forEach(c -> results.instructionsPerSecond(c, w)
+                                .ifPresent(rate -> text.append(String.format(
+                                        Locale.ROOT,
+                                        "%n%s: %s: %.1f million guest instructions a second",
+                                        c.label(),
+                                        w.name(),
+                                        rate / 1e6)))));
         text.append('\n');
         remarks.forEach(remark -> text.append("\nnote: ").append(remark));
         results.problems().forEach(problem -> text.append("\nPROBLEM: ").append(problem));
@@ -69,7 +75,8 @@ final class Report {
     }
 
     private boolean isPresent(Column column) {
-        return results.contestants().contains(column.slow()) && results.contestants().contains(column.fast());
+        return results.contestants().contains(column.slow())
+                && results.contestants().contains(column.fast());
     }
 
     private List<String> row(Workload workload, List<Column> columns, Optional<Column> spread) {
@@ -81,8 +88,9 @@ final class Report {
                     .map(t -> seconds(t.median()))
                     .orElse(failed ? "failed" : ABSENT));
         }
-        columns.forEach(c -> cells.add(
-                results.ratio(c.slow(), c.fast(), workload).map(r -> ratio(r.median())).orElse(ABSENT)));
+        columns.forEach(c -> cells.add(results.ratio(c.slow(), c.fast(), workload)
+                .map(r -> ratio(r.median()))
+                .orElse(ABSENT)));
         cells.add(spread.flatMap(c -> results.ratio(c.slow(), c.fast(), workload))
                 .map(r -> ratio(r.min()) + ".." + ratio(r.max()))
                 .or(() -> results.contestants().stream()
@@ -96,8 +104,8 @@ final class Report {
     private List<String> meanRow(String name, Group group, List<Column> columns) {
         List<String> cells = new ArrayList<>(List.of(name));
         results.contestants().forEach(c -> cells.add(""));
-        columns.forEach(c ->
-                cells.add(results.meanRatio(c.slow(), c.fast(), group).map(Report::ratio).orElse("")));
+        columns.forEach(c -> cells.add(
+                results.meanRatio(c.slow(), c.fast(), group).map(Report::ratio).orElse("")));
         cells.add("");
         return cells;
     }
@@ -173,8 +181,7 @@ final class Report {
         }
         node.put("engines", engines);
         for (Column column : COLUMNS) {
-            results.ratio(column.slow(), column.fast(), workload)
-                    .ifPresent(r -> node.put(column.key(), statistics(r)));
+            results.ratio(column.slow(), column.fast(), workload).ifPresent(r -> node.put(column.key(), statistics(r)));
         }
         return node;
     }

@@ -5,6 +5,7 @@ import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -22,7 +23,8 @@ public final class Results {
     /** Adds one round of a contestant. Rounds of different contestants are paired by their order. */
     public void add(Contestant contestant, Map<String, Outcome> round) {
         Map<String, List<Outcome>> mine = outcomes.computeIfAbsent(contestant, c -> new LinkedHashMap<>());
-        round.forEach((name, outcome) -> mine.computeIfAbsent(name, n -> new ArrayList<>()).add(outcome));
+        round.forEach((name, outcome) ->
+                mine.computeIfAbsent(name, n -> new ArrayList<>()).add(outcome));
     }
 
     public List<Workload> workloads() {
@@ -105,8 +107,11 @@ public final class Results {
                                     .add(contestant.label());
                             if (!measured.clockAgrees()) {
                                 problems.add(String.format(
+                                        Locale.ROOT,
                                         "%sthe guest's clock counted %.3f s in %.3f s; host time is used",
-                                        who, measured.guestSeconds(), measured.hostSeconds()));
+                                        who,
+                                        measured.guestSeconds(),
+                                        measured.hostSeconds()));
                             }
                         }
                     }

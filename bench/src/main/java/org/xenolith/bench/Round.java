@@ -95,7 +95,8 @@ final class Round {
                     "--seconds",
                     Double.toString(setup.seconds()),
                     workload.name());
-            Map<String, String> environment = Map.of("XBENCH_BUSYBOX", setup.busybox().toString());
+            Map<String, String> environment =
+                    Map.of("XBENCH_BUSYBOX", setup.busybox().toString());
             try (Console console = Console.start(command, environment, null)) {
                 PlanWatcher.Progress progress = new PlanWatcher(setup.limits(), name -> {}).watch(console, false);
                 all.put(

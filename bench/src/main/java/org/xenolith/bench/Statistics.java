@@ -17,7 +17,8 @@ public record Statistics(int count, double median, double min, double max) {
         if (values.isEmpty()) {
             throw new IllegalArgumentException("statistics of no values");
         }
-        double[] sorted = values.stream().mapToDouble(Double::doubleValue).sorted().toArray();
+        double[] sorted =
+                values.stream().mapToDouble(Double::doubleValue).sorted().toArray();
         int middle = sorted.length / 2;
         double median = sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
         return new Statistics(sorted.length, median, sorted[0], sorted[sorted.length - 1]);
@@ -26,6 +27,8 @@ public record Statistics(int count, double median, double min, double max) {
     /** The geometric mean: the only mean of ratios that does not depend on which side is the divisor. */
     public static double geometricMean(Collection<Double> values) {
         double[] logarithms = values.stream().mapToDouble(Math::log).toArray();
-        return logarithms.length == 0 ? Double.NaN : Math.exp(Arrays.stream(logarithms).average().orElseThrow());
+        return logarithms.length == 0
+                ? Double.NaN
+                : Math.exp(Arrays.stream(logarithms).average().orElseThrow());
     }
 }

@@ -25,7 +25,8 @@ final class AccuracyCheckTest {
     @Test
     void aShortNapAndADifferentDigitAreFound() {
         List<AccuracyCheck.Finding> findings = AccuracyCheck.judge(
-                transcript(List.of("a", "0.10000000000000002"), 9.8), transcript(List.of("a", "0.10000000000000001"), 10));
+                transcript(List.of("a", "0.10000000000000002"), 9.8),
+                transcript(List.of("a", "0.10000000000000001"), 10));
         assertThat(findings.stream().filter(f -> !f.ok()).map(AccuracyCheck.Finding::name))
                 .containsExactly("sleep", "float");
         assertThat(findings.getLast().detail()).contains("1 lines differ", "0.10000000000000002");
@@ -41,8 +42,7 @@ final class AccuracyCheckTest {
     @Test
     void aGuestThatDoesNotStartIsNotWaitedForLong() throws BenchException {
         try (Console console = Console.start(List.of("/bin/sh", "-c", "echo booting; sleep 50"), Map.of(), null)) {
-            AccuracyCheck.Transcript read =
-                    AccuracyCheck.read(console, Duration.ofSeconds(1), Duration.ofMinutes(15));
+            AccuracyCheck.Transcript read = AccuracyCheck.read(console, Duration.ofSeconds(1), Duration.ofMinutes(15));
             assertThat(read.trouble()).isEqualTo("not finished within 1 s; last line: booting");
         }
     }

@@ -19,14 +19,25 @@ final class BenchCommandTest {
     private int run(String... arguments) {
         BenchCommand command = new BenchCommand(
                 new PrintStream(out, true, StandardCharsets.UTF_8), new PrintStream(err, true, StandardCharsets.UTF_8));
-        return new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true).execute(arguments);
+        return new CommandLine(command)
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .execute(arguments);
     }
 
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "--rounds=0", "--rounds=1000", "--seconds=0", "--seconds=-1", "--seconds=NaN", "--engine=kvm",
-                "--only=sleeve", "--memory=lots", "--memory=0M", "--timeout=0", "--peer-machine=pc;rm",
+                "--rounds=0",
+                "--rounds=1000",
+                "--seconds=0",
+                "--seconds=-1",
+                "--seconds=NaN",
+                "--engine=kvm",
+                "--only=sleeve",
+                "--memory=lots",
+                "--memory=0M",
+                "--timeout=0",
+                "--peer-machine=pc;rm",
                 "--engine=tcg,--no-peer"
             })
     void aBadValueIsOneLineAndStatusTwo(String argument) {
@@ -60,7 +71,8 @@ final class BenchCommandTest {
     @Test
     void qemuIsGivenOneProcessorAndNothingButASerialPort() {
         assertThat(Machine.tcg("qemu", "microvm", "512M").boot(Path.of("k"), Path.of("i"), "debug"))
-                .containsSubsequence("qemu", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-kernel", "k", "-initrd", "i")
+                .containsSubsequence(
+                        "qemu", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-kernel", "k", "-initrd", "i")
                 .contains("console=ttyS0 quiet loglevel=1 panic=-1 debug", "512M");
     }
 }

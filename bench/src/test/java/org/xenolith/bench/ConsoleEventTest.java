@@ -35,7 +35,8 @@ final class ConsoleEventTest {
 
     @Test
     void otherLinesMeanNothing() {
-        for (String line : new String[] {"", "RESULT", "RESULT a b c d", "BEGIN", "hello START", "RESULT sieve 1 2 3"}) {
+        for (String line :
+                new String[] {"", "RESULT", "RESULT a b c d", "BEGIN", "hello START", "RESULT sieve 1 2 3"}) {
             assertThat(ConsoleEvent.parse(line)).as(line).isEmpty();
         }
     }

@@ -61,7 +61,8 @@ final class ProgramsTest {
 
     @Test
     void theFirstErrorOfALogIsFound() {
-        assertThat(Programs.firstError("a.c: In function f:\n a.c:1: error: what\n more")).isEqualTo("a.c:1: error: what");
+        assertThat(Programs.firstError("a.c: In function f:\n a.c:1: error: what\n more"))
+                .isEqualTo("a.c:1: error: what");
         assertThat(Programs.firstError("")).isEqualTo("no message");
     }
 }

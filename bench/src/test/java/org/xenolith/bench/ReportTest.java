@@ -46,9 +46,18 @@ final class ReportTest {
         JsonNode integer = root.get("workloads").get(1);
         assertThat(integer.get("name").asString()).isEqualTo("integer");
         assertThat(integer.get("tcgOverXenolith").get("median").asDouble()).isEqualTo(0.1);
-        assertThat(integer.get("engines").get("xenolith").get("instructionsPerSecond").asDouble())
+        assertThat(integer.get("engines")
+                        .get("xenolith")
+                        .get("instructionsPerSecond")
+                        .asDouble())
                 .isEqualTo(6e7);
-        assertThat(root.get("workloads").get(2).get("engines").get("xenolith").get("rounds").get(0).get("reason")
+        assertThat(root.get("workloads")
+                        .get(2)
+                        .get("engines")
+                        .get("xenolith")
+                        .get("rounds")
+                        .get(0)
+                        .get("reason")
                         .asString())
                 .isEqualTo("no answer within 90 s");
         assertThat(root.get("problems").size()).isEqualTo(1);

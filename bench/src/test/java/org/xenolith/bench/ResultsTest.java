@@ -23,7 +23,8 @@ final class ResultsTest {
         results.add(Contestant.XENOLITH, Map.of("sieve", measured(400, 1)));
         results.add(Contestant.XENOLITH, Map.of("sieve", measured(300, 1)));
         results.add(Contestant.TCG, Map.of("sieve", measured(100, 1)));
-        Statistics ratio = results.ratio(Contestant.TCG, Contestant.XENOLITH, SIEVE).orElseThrow();
+        Statistics ratio =
+                results.ratio(Contestant.TCG, Contestant.XENOLITH, SIEVE).orElseThrow();
         assertThat(ratio.max()).isCloseTo(4.0, within(1e-9));
         assertThat(ratio.min()).isCloseTo(3.0, within(1e-9));
     }
@@ -44,7 +45,11 @@ final class ResultsTest {
         Results results = new Results(List.of(SIEVE));
         results.add(Contestant.NATIVE, Map.of("sieve", measured(100, 1)));
         results.add(Contestant.XENOLITH, Map.of("sieve", new Outcome.Measured(9, 1, 1, "00000000000000ab")));
-        assertThat(results.problems()).hasSize(1).first().asString().contains("different checksums", "00000000000000ab");
+        assertThat(results.problems())
+                .hasSize(1)
+                .first()
+                .asString()
+                .contains("different checksums", "00000000000000ab");
     }
 
     @Test
@@ -52,7 +57,8 @@ final class ResultsTest {
         Outcome.Measured hurried = new Outcome.Measured(10, 1.0, 2.0, "00000000000000aa");
         assertThat(hurried.clockAgrees()).isFalse();
         assertThat(hurried.secondsPerUnit()).isEqualTo(0.2);
-        assertThat(new Outcome.Measured(10, 1.0, 1.03, "00000000000000aa").secondsPerUnit()).isEqualTo(0.1);
+        assertThat(new Outcome.Measured(10, 1.0, 1.03, "00000000000000aa").secondsPerUnit())
+                .isEqualTo(0.1);
     }
 
     @Test

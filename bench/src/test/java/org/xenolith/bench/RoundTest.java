@@ -78,11 +78,10 @@ final class RoundTest {
 
     @Test
     void aGuestThatDoesNotBootIsNotTriedForEveryWorkload() throws Exception {
-        Map<String, Outcome> outcomes =
-                new Round(setup, told::add)
-                        .guest(
-                                new Machine(Contestant.XENOLITH, List.of("/bin/false"), "hvc0", "256M"),
-                                Workloads.select(List.of("boot", "sieve", "crc")));
+        Map<String, Outcome> outcomes = new Round(setup, told::add)
+                .guest(
+                        new Machine(Contestant.XENOLITH, List.of("/bin/false"), "hvc0", "256M"),
+                        Workloads.select(List.of("boot", "sieve", "crc")));
         assertThat(outcomes.values()).allMatch(o -> o instanceof Outcome.Failure);
         assertThat(outcomes.get("sieve").toString()).contains("did not reach init", "status 1");
     }

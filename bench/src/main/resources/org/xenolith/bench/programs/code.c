@@ -1,4 +1,5 @@
-/* Code that changes: patched instructions, and a program that emits machine code. SPDX-License-Identifier: Apache-2.0 */
+/* Code that changes: patched instructions, and a program that emits machine code.
+ * SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE
 #include "xbench.h"
 
@@ -48,8 +49,8 @@ static uint8_t *emit(uint8_t *p, const void *bytes, size_t length) {
 }
 
 /*
- * Emits FUNCTIONS straight-line functions of BODY random operations on eax and edi and runs each RUNS times, as a just-in-time compiler's
- * young code behaves. The arena is reused round-robin, so that new code lands where old code was.
+ * Emits FUNCTIONS straight-line functions of BODY random operations on eax and edi and runs each RUNS times, as a
+ * just-in-time compiler's young code behaves. The arena is reused round-robin: new code lands on old.
  */
 static uint64_t jit_unit(void) {
     uint64_t seed = 17, sum = 0;

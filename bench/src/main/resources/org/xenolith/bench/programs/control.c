@@ -36,8 +36,8 @@ static uint64_t indirect_unit(void) {
 }
 
 /*
- * A small register machine with a switch for its dispatch: what the loop of Python, awk or a shell looks like to a processor. The
- * program counts the length of Collatz sequences.
+ * A small register machine with a switch for its dispatch: what the loop of Python, awk or a shell looks like to a
+ * processor. The program counts the length of Collatz sequences.
  */
 enum opcode { LOAD, MOVE, ADD, ADDI, AND, SHR, MUL3, JUMP_ZERO, JUMP_NOT, JUMP_LESS, JUMP, MAX, HALT };
 

@@ -1,4 +1,5 @@
-/* Integer workloads: loops, tables, dependent loads, sorting, multiply and divide. SPDX-License-Identifier: Apache-2.0 */
+/* Integer workloads: loops, tables, dependent loads, sorting, multiply and divide.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "xbench.h"
 
 #include <stdlib.h>

@@ -91,8 +91,8 @@ static void special_values(void) {
             (double) (float) x, _mm_cvtsd_si32(_mm_set_sd(x)), (long) _mm_cvttsd_si64(_mm_set_sd(x)));
         for (int j = 0; j < COUNT; j++) {
             volatile double y = values[j];
-            printf("pair %.17g %.17g: %.17g %.17g %.17g %.17g %d%d%d\n", x, y, x + y, x - y, x * y, x / y, x < y, x == y,
-                x != y);
+            printf("pair %.17g %.17g: %.17g %.17g %.17g %.17g %d%d%d\n", x, y, x + y, x - y, x * y, x / y, x < y,
+                x == y, x != y);
         }
     }
 }
@@ -114,10 +114,10 @@ static void long_doubles(void) {
     for (int i = 0; i < 60; i++) {
         volatile long double x = (long double) random_double(40) + (long double) random_double(40) * 0x1p-60L;
         volatile long double y = (long double) random_double(40) * 0x1.8p-3L;
-        printf("extended %.21Lg %.21Lg: %.21Lg %.21Lg %.21Lg %.21Lg %.21Lg\n", x, y, x + y, x * y, x / y, sqrtl(fabsl(x)),
-            fmodl(x, y));
-        printf("extended %.21Lg sin %.21Lg atan %.21Lg exp %.21Lg log %.21Lg to double %.17g to int %ld\n", x, sinl(x),
-            atanl(x), expl(fmodl(x, 50)), logl(fabsl(x)), (double) x, (long) x);
+        printf("extended %.21Lg %.21Lg: %.21Lg %.21Lg %.21Lg %.21Lg %.21Lg\n", x, y, x + y, x * y, x / y,
+            sqrtl(fabsl(x)), fmodl(x, y));
+        printf("extended %.21Lg sin %.21Lg atan %.21Lg exp %.21Lg log %.21Lg to double %.17g to int %ld\n", x,
+            sinl(x), atanl(x), expl(fmodl(x, 50)), logl(fabsl(x)), (double) x, (long) x);
     }
     static const long double edges[] = {LDBL_MAX, LDBL_MIN, 0x1p-16445L, -0x1p-16400L, 0x1p63L, -0x1p63L, 0x1.8p64L};
     for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
@@ -128,8 +128,9 @@ static void long_doubles(void) {
 
 static void conversions(void) {
     static const char *const texts[] = {"0.1", "1e-310", "4.9406564584124654e-324", "2.4703282292062327e-324",
-        "1.7976931348623158e308", "1.7976931348623159e308", "3.14159265358979323846264338327950288", "1e23", "9007199254740993",
-        "0x1.8p-1074", "123456789012345678901234567890", "2.2250738585072011e-308", "inf", "nan", "-0"};
+        "1.7976931348623158e308", "1.7976931348623159e308", "3.14159265358979323846264338327950288", "1e23",
+        "9007199254740993", "0x1.8p-1074", "123456789012345678901234567890", "2.2250738585072011e-308", "inf",
+        "nan", "-0"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         printf("strtod %s %.17g %.9g %.21Lg\n", texts[i], strtod(texts[i], NULL), (double) strtof(texts[i], NULL),
             strtold(texts[i], NULL));
@@ -161,7 +162,8 @@ static void rounding_modes(void) {
             volatile long double third = e / 3.0L;
             long nearest = lrint(x);
             fesetround(FE_TONEAREST);
-            printf("round %d %.17g %.17g %.17g %.9g %.21Lg %ld\n", m, sum, product, quotient, (double) single, third, nearest);
+            printf("round %d %.17g %.17g %.17g %.9g %.21Lg %ld\n", m, sum, product, quotient, (double) single, third,
+                nearest);
             fesetround(modes[m]);
         }
     }
