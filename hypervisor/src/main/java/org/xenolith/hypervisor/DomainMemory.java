@@ -133,6 +133,17 @@ public final class DomainMemory {
         return at - gfn;
     }
 
+    /** Takes over what a domain builder has put into the map: all of it is the domain's own from now on. */
+    public synchronized void adoptMap() {
+        ownedFrames = 0;
+        for (long gfn = 0; gfn < map.limit(); gfn++) {
+            if (map.mfn(gfn) >= 0) {
+                ownedFrames++;
+                highestGfn = Math.max(highestGfn, gfn);
+            }
+        }
+    }
+
     private boolean isHole(long first) {
         for (long gfn = first; gfn < first + EXTENT; gfn++) {
             if (map.mfn(gfn) >= 0) {

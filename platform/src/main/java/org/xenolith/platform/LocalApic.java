@@ -204,7 +204,7 @@ public final class LocalApic implements InterruptController {
         int vector = isr.highest();
         if (vector >= 0) {
             isr.clear(vector);
-            vcpu.interruptsChanged();
+            announcePending();
         }
     }
 
@@ -220,7 +220,14 @@ public final class LocalApic implements InterruptController {
 
     private void setTpr(int value) {
         tpr = value & 0xFF;
-        vcpu.interruptsChanged();
+        announcePending();
+    }
+
+    /** Only when there is something: an engine looks outside, slowly, for as long as it is told to. */
+    private void announcePending() {
+        if (pending() >= 0) {
+            vcpu.interruptsChanged();
+        }
     }
 
     private synchronized void reportError(int bits) {
@@ -355,7 +362,7 @@ public final class LocalApic implements InterruptController {
             init();
         }
         base = value;
-        vcpu.interruptsChanged();
+        announcePending();
         return true;
     }
 
@@ -479,7 +486,7 @@ public final class LocalApic implements InterruptController {
                         lvt[i] |= LVT_MASKED;
                     }
                 }
-                vcpu.interruptsChanged();
+                announcePending();
             }
             case REG_ESR -> {
                 synchronized (this) {
