@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
+import org.xenolith.cli.ExitStatus;
 import org.xenolith.image.DebianPackages;
 import org.xenolith.image.ImageException;
 import org.xenolith.image.Progress;
@@ -26,14 +27,13 @@ import picocli.CommandLine.Option;
 /** {@code xeno bench}: Xenolith, QEMU's TCG and this machine, side by side. */
 @Command(
         name = "bench",
-        mixinStandardHelpOptions = true,
         sortOptions = false,
         description = "Runs the same kernel, initramfs and workloads under Xenolith, under QEMU's TCG and natively, "
                 + "in turns, and compares.",
         customSynopsis = {
-            "xeno bench                                     all workloads, three rounds",
-            "       xeno bench --quick --only integer,boot      a first impression",
-            "       xeno bench --check                          clocks and results against the host",
+            "xeno bench                              everything, three rounds",
+            "       xeno bench --quick --only integer,boot  a first impression",
+            "       xeno bench --check                      guest against host",
             "       xeno bench [OPTIONS]"
         },
         exitCodeListHeading = "%nExit status:%n",
@@ -41,13 +41,13 @@ import picocli.CommandLine.Option;
             "0:all workloads ran and agree",
             "1:a workload failed, results differ between engines, or a check failed",
             "2:bad usage",
-            "3:something needed is missing on this machine"
+            "69:something needed is missing on this machine"
         })
 public final class BenchCommand implements Callable<Integer> {
-    static final int OK = 0;
+    static final int OK = ExitStatus.OK.code();
     static final int PROBLEMS = 1;
-    static final int USAGE = 2;
-    static final int UNAVAILABLE = 3;
+    static final int USAGE = ExitStatus.USAGE.code();
+    static final int UNAVAILABLE = ExitStatus.UNAVAILABLE.code();
 
     private static final Pattern MEMORY = Pattern.compile("[1-9][0-9]{0,6}[MG]");
     private static final double QUICK_SECONDS = 0.25;
@@ -59,6 +59,24 @@ public final class BenchCommand implements Callable<Integer> {
         TABLE,
         JSON
     }
+
+    /** In lower case as people type it, however the command line around us treats enums. */
+    static final class FormatConverter implements CommandLine.ITypeConverter<Format> {
+        @Override
+        public Format convert(String value) {
+            return switch (value.toLowerCase(Locale.ROOT)) {
+                case "table" -> Format.TABLE;
+                case "json" -> Format.JSON;
+                default -> throw new CommandLine.TypeConversionException("'" + value + "' is not table or json");
+            };
+        }
+    }
+
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help.")
+    private boolean help;
 
     @Option(names = "--list", description = "Show the workloads and what each stands for, and stop.")
     private boolean list;
@@ -147,6 +165,7 @@ public final class BenchCommand implements Callable<Integer> {
             names = {"-o", "--output"},
             paramLabel = "FORMAT",
             defaultValue = "table",
+            converter = FormatConverter.class,
             description = "table or json.")
     private Format format;
 
@@ -164,9 +183,7 @@ public final class BenchCommand implements Callable<Integer> {
 
     /** For running this room by itself. */
     public static void main(String[] arguments) {
-        System.exit(new CommandLine(new BenchCommand())
-                .setCaseInsensitiveEnumValuesAllowed(true)
-                .execute(arguments));
+        System.exit(new CommandLine(new BenchCommand()).execute(arguments));
     }
 
     @Override

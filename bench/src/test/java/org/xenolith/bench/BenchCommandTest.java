@@ -7,9 +7,11 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.ServiceLoader;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.xenolith.cli.Subcommand;
 import picocli.CommandLine;
 
 final class BenchCommandTest {
@@ -44,6 +46,14 @@ final class BenchCommandTest {
         assertThat(run(argument.split(",(?=--)"))).isEqualTo(BenchCommand.USAGE);
         assertThat(err.toString(StandardCharsets.UTF_8).lines()).hasSize(1);
         assertThat(out.size()).isZero();
+    }
+
+    @Test
+    void theCommandLineFindsTheVerb() {
+        assertThat(ServiceLoader.load(Subcommand.class).stream()
+                        .map(p -> p.get().command())
+                        .toList())
+                .hasAtLeastOneElementOfType(BenchCommand.class);
     }
 
     @Test
