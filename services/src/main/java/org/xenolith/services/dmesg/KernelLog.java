@@ -52,9 +52,11 @@ public final class KernelLog {
                 records = List.copyOf(records);
             }
 
-            /** All messages as dmesg(1) prints them. */
+            /** All lines of all messages as dmesg(1) prints them. */
             public List<String> lines() {
-                return records.stream().map(LogRecord::format).toList();
+                return records.stream()
+                        .flatMap(entry -> entry.format().lines())
+                        .toList();
             }
         }
 

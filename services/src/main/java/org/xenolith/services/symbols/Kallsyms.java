@@ -37,6 +37,9 @@ final class Kallsyms {
 
     private static final int GROUP = 256;
     private static final int MIN_SYMBOLS = 2 * GROUP;
+    /** A guest that fakes token indexes must not make the search expensive. */
+    private static final int MAX_CANDIDATES = 32;
+
     private static final int MAX_SYMBOLS = 1 << 22;
     private static final int MAX_NAME = 1024;
     /** Room for Linux 6.2's table between markers and tokens. */
@@ -62,15 +65,16 @@ final class Kallsyms {
     static SymbolTable find(MemorySegment image) {
         Kallsyms search = new Kallsyms(image);
         long last = image.byteSize() - TOKEN_INDEX_SIZE;
-        for (long at = 8; at <= last; at += 8) {
+        int candidates = 0;
+        for (long at = 8; at <= last && candidates < MAX_CANDIDATES; at += 8) {
             // token 0 is at 0; token 1 follows at least one character and its NUL
             long head = image.get(LONG, at);
             if ((head & 0xffff) == 0
                     && (head >>> 16 & 0xffff) - 2 < MAX_TOKEN
                     && (head >>> 16 & 0xffff) >= 2
-                    && search.isTokenIndex(at)
-                    && search.findNames()) {
-                SymbolTable table = search.read();
+                    && search.isTokenIndex(at)) {
+                candidates++;
+                SymbolTable table = search.findNames() ? search.read() : null;
                 if (table != null) {
                     return table;
                 }
