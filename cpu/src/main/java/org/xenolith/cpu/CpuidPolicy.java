@@ -1,0 +1,237 @@
+package org.xenolith.cpu;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Collections;
+import java.util.EnumSet;
+import java.util.HashSet;
+import java.util.Set;
+import org.xenolith.cpu.core.Cr4;
+
+/**
+ * What CPUID tells a guest, and which instructions it therefore has. Immutable; the hypervisor overlays APIC ids and its
+ * own leaves.
+ *
+ * <p>The standard policy says GenuineIntel, family 6, model 0x36: an in-order core without speculation, which is what an
+ * interpreter is, and which kernels know to need no mitigation against speculative side channels: no page-table
+ * isolation, no retpolines. Intel rather than AMD also because leaf 0x16 then gives the clock at once, where kernels on
+ * AMD first look for a timer chip, a hundred thousand port reads long.
+ */
+public final class CpuidPolicy {
+    private static final int MAX_BASIC = 0x16;
+    private static final int MAX_EXTENDED = 0x80000008;
+    private static final int EXTENDED = 0x80000000;
+    private static final int SIGNATURE = 0x00030661; // family 6, model 0x36, stepping 1
+    private static final int PHYSICAL_BITS = 46;
+    private static final int LINEAR_BITS = 48;
+    private static final int CRYSTAL_HERTZ = 25_000_000;
+    private static final int DEFAULT_TSC_KILOHERTZ = 1_000_000;
+    private static final String BRAND = "Xenolith virtual processor";
+
+    private static final int VENDOR_EBX_INTEL = 0x756E6547; // Genu
+    private static final int VENDOR_EDX_INTEL = 0x49656E69; // ineI
+    private static final int VENDOR_ECX_INTEL = 0x6C65746E; // ntel
+    private static final int VENDOR_EBX_AMD = 0x68747541; // Auth
+
+    private final Set<Feature> features;
+    private final Set<String> names;
+    private final int tscKilohertz;
+
+    private CpuidPolicy(Set<Feature> wanted, int tscKilohertz) {
+        EnumSet<Feature> shown = EnumSet.noneOf(Feature.class);
+        shown.addAll(wanted);
+        while (shown.removeIf(feature -> feature.needs().stream().anyMatch(need -> !shown.contains(Feature.valueOf(need))))) {
+            // What one round hides can be what others need.
+        }
+        features = Collections.unmodifiableSet(shown);
+        Set<String> shownNames = new HashSet<>();
+        for (Feature feature : shown) {
+            shownNames.add(feature.name());
+        }
+        names = Set.copyOf(shownNames);
+        this.tscKilohertz = tscKilohertz;
+    }
+
+    /** Everything that is implemented and does not slow guests down. */
+    public static CpuidPolicy standard() {
+        EnumSet<Feature> wanted = EnumSet.allOf(Feature.class);
+        wanted.removeIf(feature -> feature.level() == Feature.Level.OPTIONAL);
+        return new CpuidPolicy(wanted, DEFAULT_TSC_KILOHERTZ);
+    }
+
+    /** Everything that is implemented. */
+    public static CpuidPolicy everything() {
+        return new CpuidPolicy(EnumSet.allOf(Feature.class), DEFAULT_TSC_KILOHERTZ);
+    }
+
+    /** This policy with one more feature (needs those that it needs to be shown too). */
+    public CpuidPolicy with(Feature feature) {
+        EnumSet<Feature> wanted = EnumSet.copyOf(features);
+        wanted.add(feature);
+        return new CpuidPolicy(wanted, tscKilohertz);
+    }
+
+    /** This policy without a feature and without those that need it. */
+    public CpuidPolicy without(Feature feature) {
+        EnumSet<Feature> wanted = EnumSet.copyOf(features);
+        wanted.remove(feature);
+        return new CpuidPolicy(wanted, tscKilohertz);
+    }
+
+    /** This policy for a guest whose time-stamp counter ticks at another rate. */
+    public CpuidPolicy withTscKilohertz(int kilohertz) {
+        return new CpuidPolicy(features, kilohertz);
+    }
+
+    public Set<Feature> features() {
+        return features;
+    }
+
+    /** True when the guest sees a feature; the names are those of the instruction table and of {@link Feature}. */
+    public boolean has(String name) {
+        return names.contains(name);
+    }
+
+    /** Fills {@code result} with eax, ebx, ecx and edx of a leaf. Leaves that do not exist are zero. */
+    public void leaf(int leaf, int subleaf, int[] result) {
+        result[0] = 0;
+        result[1] = 0;
+        result[2] = 0;
+        result[3] = 0;
+        for (Feature feature : features) {
+            if (feature.leaf() == leaf && feature.subleaf() == subleaf) {
+                result[feature.register()] |= 1 << feature.bit();
+            }
+        }
+        switch (leaf) {
+            case 0 -> {
+                result[0] = MAX_BASIC;
+                vendor(result);
+            }
+            case 1 -> {
+                result[0] = SIGNATURE;
+                result[1] = 8 << 8 | 1 << 16; // CLFLUSH of 64 bytes, one logical processor in the package
+            }
+            case 2 -> {
+                result[0] = 0x00FEFF01; // see leaves 4 and 0x18
+            }
+            case 4 -> cache(subleaf, result);
+            case 0xB -> {
+                result[2] = subleaf & 0xff;
+                if (subleaf < 2) {
+                    // One thread in a core, one core in a package.
+                    result[1] = 1;
+                    result[2] |= (subleaf + 1) << 8;
+                }
+            }
+            case 0xD -> extendedState(subleaf, result);
+            case 0x15 -> {
+                result[0] = CRYSTAL_HERTZ / 1000;
+                result[1] = tscKilohertz;
+                result[2] = CRYSTAL_HERTZ;
+            }
+            case 0x16 -> {
+                result[0] = tscKilohertz / 1000;
+                result[1] = tscKilohertz / 1000;
+                result[2] = 100;
+            }
+            case EXTENDED -> result[0] = MAX_EXTENDED;
+            case 0x80000002, 0x80000003, 0x80000004 -> brand((leaf - 0x80000002) * 16, result);
+            case 0x80000006 -> result[2] = 256 << 16 | 6 << 12 | 64; // L2: 256 KiB, 8 ways, 64-byte lines
+            case 0x80000008 -> result[0] = LINEAR_BITS << 8 | PHYSICAL_BITS;
+            default -> {
+                // Feature bits only, or nothing.
+            }
+        }
+    }
+
+    private static void vendor(int[] result) {
+        result[1] = VENDOR_EBX_INTEL;
+        result[2] = VENDOR_ECX_INTEL;
+        result[3] = VENDOR_EDX_INTEL;
+    }
+
+    /** Deterministic cache parameters: 32 KiB instruction and data caches, 256 KiB second level, not shared. */
+    private static void cache(int subleaf, int[] result) {
+        switch (subleaf) {
+            case 0 -> cache(result, 1, 1, 8, 64);
+            case 1 -> cache(result, 2, 1, 8, 64);
+            case 2 -> cache(result, 3, 2, 8, 512);
+            default -> {
+                // No more caches.
+            }
+        }
+    }
+
+    private static void cache(int[] result, int type, int level, int ways, int sets) {
+        result[0] = type | level << 5 | 1 << 8;
+        result[1] = ways - 1 << 22 | 63;
+        result[2] = sets - 1;
+    }
+
+    /** x87 and SSE state: 512 bytes and the header. */
+    private void extendedState(int subleaf, int[] result) {
+        if (!features.contains(Feature.XSAVE)) {
+            return;
+        }
+        int size = 512 + 64;
+        if (subleaf == 0) {
+            result[0] = 3;
+            result[1] = size;
+            result[2] = size;
+        } else if (subleaf == 1 && features.contains(Feature.XSAVEC)) {
+            result[1] = size;
+        }
+    }
+
+    private static void brand(int offset, int[] result) {
+        byte[] text = BRAND.getBytes(StandardCharsets.US_ASCII);
+        for (int i = 0; i < 16 && offset + i < text.length; i++) {
+            result[i / 4] |= (text[offset + i] & 0xff) << i % 4 * 8;
+        }
+    }
+
+    // ---------------------------------------------------------------- what a world's CPUID implies
+
+    /** CR4 bits that a guest may set, judged by the CPUID of its world. */
+    public static long cr4Mask(World world) {
+        long mask = 0;
+        int[] result = new int[4];
+        int leaf = -1;
+        for (Feature feature : CR4_FEATURES) {
+            if (feature.leaf() != leaf) {
+                leaf = feature.leaf();
+                world.cpuid(leaf, 0, result);
+            }
+            if ((result[feature.register()] >>> feature.bit() & 1) != 0) {
+                mask |= feature.cr4();
+            }
+        }
+        // PCE belongs to counters that every Intel processor has; RDPMC faults anyway.
+        return mask | Cr4.PCE;
+    }
+
+    private static final Set<Feature> CR4_FEATURES = cr4Features();
+
+    private static Set<Feature> cr4Features() {
+        EnumSet<Feature> set = EnumSet.allOf(Feature.class);
+        set.removeIf(feature -> feature.cr4() == 0);
+        return Collections.unmodifiableSet(set);
+    }
+
+    /** EFER bits that a guest may set, judged by the CPUID of its world. */
+    public static long eferMask(World world) {
+        int[] result = new int[4];
+        world.cpuid(Feature.SYSCALL.leaf(), 0, result);
+        int edx = result[Feature.SYSCALL.register()];
+        return ((edx >>> Feature.SYSCALL.bit() & 1) != 0 ? Efer.SCE : 0)
+                | ((edx >>> Feature.LM.bit() & 1) != 0 ? Efer.LME : 0)
+                | ((edx >>> Feature.NX.bit() & 1) != 0 ? Efer.NXE : 0);
+    }
+
+    /** True when the guest sees an AMD processor, whose system-call instructions differ in some modes. */
+    public static boolean isAmd(World world) {
+        int[] result = new int[4];
+        world.cpuid(0, 0, result);
+        return result[1] == VENDOR_EBX_AMD;
+    }
+}
