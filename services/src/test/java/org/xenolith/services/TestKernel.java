@@ -6,6 +6,7 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -72,7 +73,7 @@ public final class TestKernel {
 
     public static byte[] note(int type, byte[] description) {
         ByteBuffer out = ByteBuffer.allocate(16 + (description.length + 3 & -4)).order(ByteOrder.LITTLE_ENDIAN);
-        out.putInt(4).putInt(description.length).putInt(type).put("Xen\0".getBytes()).put(description);
+        out.putInt(4).putInt(description.length).putInt(type).put("Xen\0".getBytes(StandardCharsets.US_ASCII)).put(description);
         return out.array();
     }
 
@@ -145,7 +146,7 @@ public final class TestKernel {
                 .order(ByteOrder.LITTLE_ENDIAN);
         out.put(0x1f1, (byte) sectors);
         out.putShort(0x1fe, (short) 0xaa55);
-        out.put(0x202, "HdrS".getBytes());
+        out.put(0x202, "HdrS".getBytes(StandardCharsets.US_ASCII));
         out.putShort(0x206, (short) 0x20f);
         out.put(0x211, (byte) 1);
         out.putShort(0x236, (short) (has64BitEntry ? 1 : 0));

@@ -7,6 +7,7 @@ import java.io.ByteArrayInputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.foreign.MemorySegment;
 import java.util.zip.GZIPInputStream;
 import net.jpountz.lz4.LZ4Exception;
 import net.jpountz.lz4.LZ4Factory;
@@ -75,7 +76,7 @@ enum Compression {
         if (length < magic.length + 4) {
             throw new ImageFormatException("the kernel is truncated: its compressed payload has only " + length + " bytes");
         }
-        long size = new ImageBytes(java.lang.foreign.MemorySegment.ofArray(file), "the kernel").u32(offset + length - 4);
+        long size = new ImageBytes(MemorySegment.ofArray(file), "the kernel").u32(offset + length - 4);
         if (size == 0 || size > limit) {
             throw new ImageFormatException("the kernel is corrupt: it claims to unpack to " + size
                     + " bytes, and at most " + limit + " can be right; get the file again");
@@ -126,7 +127,7 @@ enum Compression {
     private static long lz4(Source source, byte[] target) throws IOException {
         LZ4SafeDecompressor blocks = LZ4Factory.safeInstance().safeDecompressor();
         ImageBytes bytes = new ImageBytes(
-                java.lang.foreign.MemorySegment.ofArray(source.file).asSlice(source.offset, source.length), "the frame");
+                MemorySegment.ofArray(source.file).asSlice(source.offset, source.length), "the frame");
         int at = 4;
         int done = 0;
         while (at < source.length) {

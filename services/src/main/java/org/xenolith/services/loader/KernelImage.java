@@ -3,6 +3,7 @@ package org.xenolith.services.loader;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -58,7 +59,7 @@ public final class KernelImage implements AutoCloseable {
         long size = Files.size(path);
         boolean isElf;
         try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-            java.nio.ByteBuffer head = java.nio.ByteBuffer.allocate(4);
+            ByteBuffer head = ByteBuffer.allocate(4);
             while (head.hasRemaining() && channel.read(head) >= 0) {}
             isElf = ElfImage.matches(new ImageBytes(MemorySegment.ofArray(head.array()), "the kernel"));
         }
@@ -103,6 +104,7 @@ public final class KernelImage implements AutoCloseable {
             throw new ImageFormatException("not a kernel" + describe(bytes) + "; give a vmlinuz (bzImage) or a vmlinux (ELF)");
         }
         BzImage header = BzImage.parse(bytes);
+        PeSignature.check(file, bytes);
         int offset = header.payloadOffset();
         int length = header.payloadLength();
         Compression compression = Compression.detect(bytes, offset);

@@ -3,6 +3,7 @@ package org.xenolith.services.console;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -30,11 +31,11 @@ class ConsoleBackendTest {
 
     @Test
     void outputThatWaitedIsShownWhenSomebodyLooks() {
-        guestWrites("hello ".getBytes());
+        guestWrites("hello ".getBytes(StandardCharsets.US_ASCII));
         console.onGuestEvent();
         assertThat(notified).isZero();
         console.connect(ConsoleSink.to(shown));
-        guestWrites("world".getBytes());
+        guestWrites("world".getBytes(StandardCharsets.US_ASCII));
         console.onGuestEvent();
         assertThat(shown).hasToString("hello world");
         assertThat(console.outputBytes()).isEqualTo(11);
@@ -78,7 +79,7 @@ class ConsoleBackendTest {
             room[0] -= taken;
             return taken;
         });
-        guestWrites("abcdef".getBytes());
+        guestWrites("abcdef".getBytes(StandardCharsets.US_ASCII));
         console.onGuestEvent();
         assertThat(shown).hasToString("abc");
         assertThat(memory.getInt(ConsoleRing.OUT_CONS)).isEqualTo(3);
@@ -97,7 +98,7 @@ class ConsoleBackendTest {
         assertThat(shown.size()).isZero();
         assertThat(console.protocolErrors()).isEqualTo(3);
         assertThat(errors).hasSize(1);
-        guestWrites("ok".getBytes());
+        guestWrites("ok".getBytes(StandardCharsets.US_ASCII));
         console.onGuestEvent();
         assertThat(shown).hasToString("ok");
     }
@@ -105,9 +106,9 @@ class ConsoleBackendTest {
     @Test
     void impossibleInputIndicesStartTheRingAnew() {
         memory.putInt(ConsoleRing.IN_CONS, 0x12345678);
-        console.input("x".getBytes(), 0, 1);
+        console.input("x".getBytes(StandardCharsets.US_ASCII), 0, 1);
         assertThat(console.protocolErrors()).isEqualTo(1);
-        assertThat(guestReads(10)).isEqualTo("x".getBytes());
+        assertThat(guestReads(10)).isEqualTo("x".getBytes(StandardCharsets.US_ASCII));
     }
 
     @Test
@@ -161,7 +162,7 @@ class ConsoleBackendTest {
         console.connect(ConsoleSink.to(shown));
         memory.physical().unmap(0);
         console.onGuestEvent();
-        console.input("x".getBytes(), 0, 1);
+        console.input("x".getBytes(StandardCharsets.US_ASCII), 0, 1);
         assertThat(errors).isEmpty();
     }
 

@@ -3,6 +3,7 @@ package org.xenolith.services.loader;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.xenolith.services.TestKernel.kernel;
 import static org.xenolith.services.TestKernel.le;
 import static org.xenolith.services.TestKernel.note;
@@ -10,6 +11,7 @@ import static org.xenolith.services.TestKernel.ordinary;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -67,9 +69,9 @@ class KernelImageTest {
     void whatIsNotAKernelIsNamed() {
         assertRefused(() -> KernelImage.load(new byte[0]), "empty");
         assertRefused(() -> KernelImage.load(new byte[5000]), "not a kernel");
-        assertRefused(() -> KernelImage.load("#!/bin/sh\n".getBytes()), "not a kernel");
-        assertRefused(() -> KernelImage.load("070701".getBytes()), "cpio archive");
-        assertRefused(() -> KernelImage.load("!<arch>\n".getBytes()), "Debian package");
+        assertRefused(() -> KernelImage.load("#!/bin/sh\n".getBytes(StandardCharsets.US_ASCII)), "not a kernel");
+        assertRefused(() -> KernelImage.load("070701".getBytes(StandardCharsets.US_ASCII)), "cpio archive");
+        assertRefused(() -> KernelImage.load("!<arch>\n".getBytes(StandardCharsets.US_ASCII)), "Debian package");
         byte[] arm = new byte[4096];
         System.arraycopy(new byte[] {'A', 'R', 'M', 0x64}, 0, arm, 56, 4);
         assertRefused(() -> KernelImage.load(arm), "ARM64");
@@ -251,6 +253,20 @@ class KernelImageTest {
             for (int part = 0; part < 10; part++) {
                 byte[] cut = Arrays.copyOf(whole, (int) ((long) whole.length * part / 10));
                 assertRefused(() -> KernelImage.load(cut), "");
+            }
+        }
+    }
+
+    @Test
+    void oneWrongBitInASignedStockKernelIsNoticed() throws IOException {
+        SplittableRandom random = Seed.random("oneWrongBitInASignedStockKernelIsNoticed");
+        for (Path path : TestKernel.stockKernels()) {
+            byte[] whole = Files.readAllBytes(path);
+            assumeTrue(whole[0] == 'M' && whole.length > 1 << 20, "skipped, the kernel is not a PE file");
+            for (int round = 0; round < 5; round++) {
+                byte[] bad = whole.clone();
+                bad[100_000 + random.nextInt(whole.length - 200_000)] ^= (byte) (1 << random.nextInt(8));
+                assertRefused(() -> KernelImage.load(bad), "corrupt");
             }
         }
     }

@@ -8,6 +8,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -153,7 +154,7 @@ class SymbolTableTest {
             long offset = address - segment.virtual();
             if (offset >= 0 && offset < segment.fileSize()) {
                 byte[] bytes = elf.content(segment).asSlice(offset, 64).toArray(ValueLayout.JAVA_BYTE);
-                return new String(bytes);
+                return new String(bytes, StandardCharsets.US_ASCII);
             }
         }
         return "";
@@ -219,7 +220,7 @@ class SymbolTableTest {
         ByteArrayOutputStream index = new ByteArrayOutputStream();
         for (String token : tokens) {
             index.writeBytes(TestKernel.le(2, table.size()));
-            table.writeBytes((token + '\0').getBytes());
+            table.writeBytes((token + '\0').getBytes(StandardCharsets.US_ASCII));
         }
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         boolean old = layout == Layout.LINUX_6_1 || layout == Layout.LINUX_6_2;
