@@ -1,0 +1,50 @@
+package org.xenolith.cli;
+
+/**
+ * Every exit status of {@code xeno} that is its own. {@code xeno run -- COMMAND} ends with the command's status when the
+ * command ran; the numbers here start at 64 so that they seldom meet one (2 is what a wrong option gives everywhere).
+ */
+public enum ExitStatus {
+    /** The verb did its work; the guest powered itself off. */
+    OK(0, "the guest powered off"),
+    USAGE(2, "wrong options or values"),
+    BAD_IMAGE(65, "not a kernel we can start: wrong format, damaged, or without a PVH entry"),
+    NO_INPUT(66, "a file cannot be read"),
+    UNAVAILABLE(69, "something is missing: network for the first download, a package, JDK, Maven"),
+    INTERNAL(70, "a fault of Xenolith itself"),
+    HOST(73, "the host refuses: cache not writable, not enough memory"),
+    REBOOT(80, "the guest rebooted (and --on-reboot is exit)"),
+    PANIC(81, "the guest's kernel panicked"),
+    CRASH(82, "the guest crashed: triple fault, bad hypercall, a state it cannot leave"),
+    LEFT(83, "left with Ctrl-]; the guest was stopped"),
+    NO_STATUS(84, "the guest ended before its command reported a status"),
+    HUNG(85, "the guest did not come up within --boot-timeout"),
+    INTERRUPTED(130, "interrupted with Ctrl-C");
+
+    private final int code;
+    private final String meaning;
+
+    ExitStatus(int code, String meaning) {
+        this.code = code;
+        this.meaning = meaning;
+    }
+
+    public int code() {
+        return code;
+    }
+
+    public String meaning() {
+        return meaning;
+    }
+
+    /** Lines for picocli's exit code list: {@code "65:not a kernel …"}. */
+    static String[] helpLines() {
+        ExitStatus[] all = values();
+        String[] lines = new String[all.length + 1];
+        lines[0] = "N:status of the guest's COMMAND, when there is one";
+        for (int i = 0; i < all.length; i++) {
+            lines[i + 1] = all[i].code + ":" + all[i].meaning;
+        }
+        return lines;
+    }
+}

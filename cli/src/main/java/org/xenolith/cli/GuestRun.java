@@ -1,0 +1,315 @@
+package org.xenolith.cli;
+
+import java.io.FileDescriptor;
+import java.io.FileInputStream;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.util.Arrays;
+import java.util.concurrent.CountDownLatch;
+import org.xenolith.image.ConsoleInput;
+import org.xenolith.image.GuestReport;
+import org.xenolith.image.GuestSession;
+import org.xenolith.services.builder.DomainBuildException;
+import org.xenolith.services.loader.ImageFormatException;
+import org.xenolith.toolstack.Domain;
+import org.xenolith.toolstack.DomainConfig;
+import org.xenolith.toolstack.DomainOutcome;
+
+/**
+ * One guest between its first instruction and its end, joined to this process's terminal or pipes.
+ *
+ * <p>Threads: the guest's own write output and reports; one reads our input; the caller waits. Input waits until the guest
+ * is ready for it ({@link GuestReport}), because a terminal that is not set up yet would echo and alter it.
+ */
+final class GuestRun {
+    /** Ctrl-]: the key that telnet, {@code xl console} and {@code virsh console} leave with. */
+    private static final int LEAVE_KEY = 0x1D;
+
+    /** Ctrl-\. */
+    private static final int MONITOR_KEY = 0x1C;
+
+    private final DomainConfig config;
+    private final GuestSession session;
+    private final ConsoleChoice where;
+    private final HostTerminal terminal;
+    private final boolean restart;
+    private final int bootTimeout;
+
+    private final ConsoleOutput output;
+    private volatile Attempt current;
+    private volatile boolean left;
+
+    /**
+     * @param session what our init does, or null when the guest brings its own
+     * @param terminal the terminal to attach, or null for pipes
+     * @param restart whether a reboot starts the guest again
+     * @param bootTimeout seconds until our init must have started, 0 for ever
+     */
+    GuestRun(
+            DomainConfig config,
+            GuestSession session,
+            ConsoleChoice where,
+            HostTerminal terminal,
+            boolean restart,
+            int bootTimeout) {
+        this.config = config;
+        this.session = session;
+        this.where = where;
+        this.terminal = terminal;
+        this.restart = restart;
+        this.bootTimeout = bootTimeout;
+        this.output = new ConsoleOutput(openOutput(where), where.kind() == ConsoleChoice.Kind.FILE, isCommand());
+    }
+
+    private boolean isCommand() {
+        return session != null && session.kind() != GuestSession.Kind.SHELL;
+    }
+
+    private static OutputStream openOutput(ConsoleChoice where) {
+        return switch (where.kind()) {
+            case STDIO -> new FileOutputStream(FileDescriptor.out);
+            case NONE -> OutputStream.nullOutputStream();
+            case FILE -> {
+                try {
+                    yield Files.newOutputStream(where.file());
+                } catch (IOException e) {
+                    throw new CliException(
+                            ExitStatus.HOST, "cannot write console file " + where.file() + ": " + e.getMessage(), e);
+                }
+            }
+        };
+    }
+
+    /** One life of the guest; a restart makes another. */
+    private final class Attempt {
+        final Domain domain;
+        final CountDownLatch ready = new CountDownLatch(1);
+        final GuestReport report;
+
+        Attempt(Domain domain) {
+            this.domain = domain;
+            report = new GuestReport(() -> {
+                // What the kernel said before belongs to the boot, not to the command.
+                domain.console().resumeOutput();
+                output.guestReady();
+                ready.countDown();
+            });
+            domain.onDebugPort(report::accept);
+            domain.console().connect(output::write);
+            if (session == null) {
+                ready.countDown();
+            }
+        }
+    }
+
+    /** Runs the guest to its end; the result is the process's exit status. */
+    int run() throws InterruptedException, IOException {
+        if (terminal != null) {
+            System.err.println("xeno: " + config.kernel().getFileName() + ", " + new MemorySize(config.memoryBytes())
+                    + ", engine interpreter; Ctrl-] leaves, Ctrl-\\ opens the monitor");
+            terminal.onResize((columns, rows) -> {
+                Attempt attempt = current;
+                if (attempt != null) {
+                    attempt.domain.console().resize(rows, columns);
+                }
+            });
+        }
+        boolean reading = false;
+        try {
+            while (true) {
+                try (Domain domain = create()) {
+                    Attempt attempt = new Attempt(domain);
+                    current = attempt;
+                    if (terminal != null) {
+                        terminal.enterRaw();
+                        domain.console().resize(terminal.rows(), terminal.columns());
+                    }
+                    if (!reading && where.kind() == ConsoleChoice.Kind.STDIO) {
+                        Thread.ofPlatform().daemon().name("console-input").start(this::readInput);
+                        reading = true;
+                    }
+                    domain.start();
+                    DomainOutcome outcome = await(attempt);
+                    domain.console().resumeOutput();
+                    if (outcome instanceof DomainOutcome.Reboot && restart && !left) {
+                        continue;
+                    }
+                    if (terminal != null) {
+                        terminal.restore();
+                    }
+                    return finish(attempt, outcome);
+                }
+            }
+        } finally {
+            current = null;
+            if (terminal != null) {
+                terminal.restore();
+            }
+            output.close();
+        }
+    }
+
+    private Domain create() throws IOException {
+        try {
+            return Domain.create(config);
+        } catch (ImageFormatException | DomainBuildException e) {
+            throw new CliException(ExitStatus.BAD_IMAGE, e.getMessage(), e);
+        } catch (IOException e) {
+            throw new CliException(
+                    ExitStatus.NO_INPUT, "cannot read kernel " + config.kernel() + ": " + e.getMessage(), e);
+        } catch (OutOfMemoryError e) {
+            throw new CliException(
+                    ExitStatus.HOST,
+                    "this machine cannot give " + new MemorySize(config.memoryBytes()) + " of address space: use less --memory",
+                    e);
+        }
+    }
+
+    private DomainOutcome await(Attempt attempt) throws InterruptedException {
+        if (session == null || bootTimeout == 0) {
+            return attempt.domain.await();
+        }
+        DomainOutcome early = attempt.domain.await(bootTimeout);
+        if (early != null || attempt.report.ready()) {
+            return early != null ? early : attempt.domain.await();
+        }
+        // No value of the outcome says this: the guest is well in its own eyes.
+        return null;
+    }
+
+    private int finish(Attempt attempt, DomainOutcome outcome) {
+        if (left) {
+            System.err.println("xeno: left; the guest was stopped");
+            return ExitStatus.LEFT.code();
+        }
+        if (outcome == null) {
+            output.showHeldBack(System.err);
+            return say(
+                    ExitStatus.HUNG,
+                    "the guest's first program did not start within " + bootTimeout
+                            + " s: use --append loglevel=7 to see where it stops, or give more time with --boot-timeout");
+        }
+        if (isCommand() && attempt.report.exitStatus().isPresent()) {
+            return attempt.report.exitStatus().getAsInt();
+        }
+        return switch (outcome) {
+            case DomainOutcome.PowerOff _ ->
+                isCommand()
+                        ? say(ExitStatus.NO_STATUS, "the guest powered off before the command reported its status")
+                        : ExitStatus.OK.code();
+            case DomainOutcome.Reboot _ -> {
+                System.err.println("xeno: the guest rebooted (--on-reboot restart starts it again)");
+                yield ExitStatus.REBOOT.code();
+            }
+            case DomainOutcome.Suspended _ -> say(ExitStatus.CRASH, "the guest suspended itself, which is not supported yet");
+            case DomainOutcome.Panic panic -> {
+                output.showHeldBack(System.err);
+                yield say(ExitStatus.PANIC, panic.reason());
+            }
+            case DomainOutcome.Crash crash -> {
+                output.showHeldBack(System.err);
+                System.err.println(crash.report().stripTrailing());
+                yield say(ExitStatus.CRASH, "the guest crashed: " + crash.reason());
+            }
+            case DomainOutcome.Destroyed _ -> say(ExitStatus.NO_STATUS, "the guest was destroyed");
+        };
+    }
+
+    private static int say(ExitStatus status, String line) {
+        System.err.println("xeno: " + line);
+        return status.code();
+    }
+
+    /** The input thread: from our standard input to whichever life the guest is in. */
+    private void readInput() {
+        // Not System.in: its buffer would keep bytes, and nothing here needs one.
+        try (InputStream in = new FileInputStream(FileDescriptor.in)) {
+            byte[] buffer = new byte[4096];
+            if (terminal != null) {
+                readKeys(in, buffer);
+            } else {
+                readPipe(in, buffer);
+            }
+        } catch (IOException e) {
+            System.err.println("xeno: cannot read standard input: " + e.getMessage());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void readKeys(InputStream in, byte[] buffer) throws IOException, InterruptedException {
+        byte[] early = {};
+        for (int n = in.read(buffer); n > 0; n = in.read(buffer)) {
+            Attempt attempt = current;
+            if (attempt == null) {
+                return;
+            }
+            int end = n;
+            boolean monitor = false;
+            for (int i = 0; i < n; i++) {
+                if (buffer[i] == LEAVE_KEY) {
+                    left = true;
+                    attempt.domain.destroy();
+                    return;
+                }
+                if (buffer[i] == MONITOR_KEY) {
+                    monitor = true;
+                    end = i;
+                    break;
+                }
+            }
+            // Keys typed during the boot wait for the shell; a person does not type more than this.
+            if (early.length < 1 << 16) {
+                int old = early.length;
+                early = Arrays.copyOf(early, old + end);
+                System.arraycopy(buffer, 0, early, old, end);
+            }
+            if (attempt.ready.getCount() == 0 && early.length > 0) {
+                attempt.domain.console().inputFully(early);
+                early = new byte[0];
+            }
+            if (monitor) {
+                openMonitor(attempt, in);
+            }
+        }
+    }
+
+    private void readPipe(InputStream in, byte[] buffer) throws IOException, InterruptedException {
+        Attempt attempt = current;
+        attempt.ready.await();
+        boolean exact = session != null && session.kind() == GuestSession.Kind.PIPE;
+        ConsoleInput encoder = new ConsoleInput();
+        for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
+            attempt = current;
+            if (attempt == null) {
+                return;
+            }
+            attempt.ready.await();
+            attempt.domain.console().inputFully(exact ? encoder.encode(buffer, 0, n) : Arrays.copyOf(buffer, n));
+        }
+        attempt = current;
+        // A foreign guest's program may not take Ctrl-D for the end; a shell of ours does, and then powers off.
+        if (attempt != null && session != null) {
+            attempt.domain.console().inputFully(encoder.end());
+        }
+    }
+
+    /** Shows the guest's state and waits for a key. */
+    private void openMonitor(Attempt attempt, InputStream in) throws IOException {
+        attempt.domain.pause();
+        try {
+            String text = attempt.domain.inspector().state().stripTrailing() + "\nxeno: guest paused; any key goes on";
+            System.err.print("\r\n" + text.replace("\n", "\r\n") + "\r\n");
+            System.err.flush();
+            if (in.read() == LEAVE_KEY) {
+                left = true;
+                attempt.domain.destroy();
+            }
+        } finally {
+            attempt.domain.unpause();
+        }
+    }
+}
