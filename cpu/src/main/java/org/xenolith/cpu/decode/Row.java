@@ -99,7 +99,7 @@ public final class Row {
                         modrm = Integer.parseInt(token.substring(1), 16);
                     } else if (opcode < 0 && i < tokens.length - 1 && isPrefix(token, tokens[i + 1])) {
                         prefix = Integer.parseInt(token, 16);
-                    } else if (opcode < 0 && token.equals("0F") && i < tokens.length - 1) {
+                    } else if (opcode < 0 && map == MAP_1 && token.equals("0F") && i < tokens.length - 1) {
                         map = MAP_0F;
                     } else if (map == MAP_0F && opcode < 0 && token.equals("38") && i < tokens.length - 1 && isHex(tokens[i + 1])) {
                         map = MAP_0F38;
