@@ -73,13 +73,21 @@ public final class TestKernel {
 
     public static byte[] note(int type, byte[] description) {
         ByteBuffer out = ByteBuffer.allocate(16 + (description.length + 3 & -4)).order(ByteOrder.LITTLE_ENDIAN);
-        out.putInt(4).putInt(description.length).putInt(type).put("Xen\0".getBytes(StandardCharsets.US_ASCII)).put(description);
+        out.putInt(4)
+                .putInt(description.length)
+                .putInt(type)
+                .put("Xen\0".getBytes(StandardCharsets.US_ASCII))
+                .put(description);
         return out.array();
     }
 
     public static byte[] le(int bytes, long value) {
         return Arrays.copyOf(
-                ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(value).array(), bytes);
+                ByteBuffer.allocate(8)
+                        .order(ByteOrder.LITTLE_ENDIAN)
+                        .putLong(value)
+                        .array(),
+                bytes);
     }
 
     /** The ELF file. */
@@ -92,7 +100,8 @@ public final class TestKernel {
             size += part.content.length;
         }
         ByteBuffer out = ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
-        out.put(new byte[] {0x7f, 'E', 'L', 'F', (byte) (wide ? 2 : 1), 1, 1, 0}).position(16);
+        out.put(new byte[] {0x7f, 'E', 'L', 'F', (byte) (wide ? 2 : 1), 1, 1, 0})
+                .position(16);
         out.putShort((short) 2).putShort((short) machine).putInt(1);
         word(out, 0x100000);
         word(out, headerSize);
@@ -165,13 +174,13 @@ public final class TestKernel {
                 case "none" -> out.write(elf);
                 case "gzip" -> pipe(new GZIPOutputStream(out), elf);
                 case "bzip2" -> pipe(new BZip2CompressorOutputStream(out), elf);
-                case "xz" -> pipe(
-                        new XZOutputStream(
-                                out, new FilterOptions[] {new X86Options(), new LZMA2Options(6)}, XZ.CHECK_CRC32),
-                        elf);
+                case "xz" ->
+                    pipe(
+                            new XZOutputStream(
+                                    out, new FilterOptions[] {new X86Options(), new LZMA2Options(6)}, XZ.CHECK_CRC32),
+                            elf);
                 case "lzma" -> pipe(new LZMAOutputStream(out, new LZMA2Options(6), -1), elf);
-                case "lzo" -> pipe(
-                        new io.airlift.compress.v3.lzo.LzopHadoopStreams().createOutputStream(out), elf);
+                case "lzo" -> pipe(new io.airlift.compress.v3.lzo.LzopHadoopStreams().createOutputStream(out), elf);
                 case "zstd" -> {
                     var codec = new io.airlift.compress.v3.zstd.ZstdJavaCompressor();
                     byte[] packed = new byte[codec.maxCompressedLength(elf.length)];

@@ -80,7 +80,11 @@ record AcpiTables(byte[] tables, long rsdpAddress, byte[] rsdp) {
         for (int vcpu = 0; vcpu < vcpus; vcpu++) {
             int apicId = 2 * vcpu;
             if (apicId <= LAST_XAPIC_ID) {
-                out.put((byte) MADT_LOCAL_APIC).put((byte) 8).put((byte) vcpu).put((byte) apicId).putInt(1);
+                out.put((byte) MADT_LOCAL_APIC)
+                        .put((byte) 8)
+                        .put((byte) vcpu)
+                        .put((byte) apicId)
+                        .putInt(1);
             } else {
                 out.put((byte) MADT_LOCAL_X2APIC).put((byte) 16).putShort((short) 0);
                 out.putInt(apicId).putInt(1).putInt(vcpu);
@@ -94,7 +98,11 @@ record AcpiTables(byte[] tables, long rsdpAddress, byte[] rsdp) {
         int start = out.position() + 15 & -16;
         out.position(start);
         out.put(ascii(signature, 4)).putInt(0).put((byte) revision).put((byte) 0);
-        out.put(ascii("Xen", 6)).put(ascii("HVM", 8)).putInt(0).put(ascii("XENO", 4)).putInt(1);
+        out.put(ascii("Xen", 6))
+                .put(ascii("HVM", 8))
+                .putInt(0)
+                .put(ascii("XENO", 4))
+                .putInt(1);
         assert out.position() == start + HEADER;
         return start;
     }

@@ -131,8 +131,8 @@ public final class PvhBuilder {
         }
         byte[] commandLine = config.commandLine().getBytes(StandardCharsets.UTF_8);
         if (commandLine.length > MAX_COMMAND_LINE) {
-            throw new DomainBuildException("the kernel's command line has " + commandLine.length + " bytes, and Linux takes "
-                    + MAX_COMMAND_LINE + "; shorten it");
+            throw new DomainBuildException("the kernel's command line has " + commandLine.length
+                    + " bytes, and Linux takes " + MAX_COMMAND_LINE + "; shorten it");
         }
         if (config.commandLine().indexOf(0) >= 0) {
             throw new DomainBuildException("the kernel's command line has a NUL character in it; remove it");
@@ -159,9 +159,12 @@ public final class PvhBuilder {
 
     private void checkFits(ElfImage elf, long bootData, long initrdSize) throws DomainBuildException {
         if (bootData + FRAME > lowEnd) {
-            throw new DomainBuildException("the kernel does not fit: it occupies memory up to " + size(elf.physicalEnd())
-                    + ", and the guest has " + size(lowEnd) + (lowEnd < GuestLayout.HOLE_START ? "; give it more memory"
-                    : " below the device hole; use another kernel"));
+            throw new DomainBuildException(
+                    "the kernel does not fit: it occupies memory up to " + size(elf.physicalEnd())
+                            + ", and the guest has " + size(lowEnd)
+                            + (lowEnd < GuestLayout.HOLE_START
+                                    ? "; give it more memory"
+                                    : " below the device hole; use another kernel"));
         }
         if (initrdSize > 0 && bootData + FRAME > (lowEnd - initrdSize & -FRAME)) {
             throw initrdTooBig(initrdSize, bootData + FRAME);
@@ -173,7 +176,8 @@ public final class PvhBuilder {
         return new DomainBuildException("the initrd does not fit: it has " + size(initrdSize) + " and the kernel takes "
                 + size(kernelEnd) + " of the guest's " + size(lowEnd + highEnd - GuestLayout.HOLE_END)
                 + (needed < GuestLayout.HOLE_START
-                        ? "; give the guest more than " + size(roundUpMiB(needed + initrdSize)) + " or use a smaller initrd"
+                        ? "; give the guest more than " + size(roundUpMiB(needed + initrdSize))
+                                + " or use a smaller initrd"
                         : "; it must lie below 4 GiB, so use a smaller initrd"));
     }
 
@@ -232,7 +236,8 @@ public final class PvhBuilder {
             if (mfn < 0) {
                 populated.add(new Range(gfn, at));
                 throw new DomainBuildException("the host has no memory for this guest: it wants "
-                        + size(config.memoryBytes()) + ", and the machine memory of " + size((long) machine.frames() << FRAME_SHIFT)
+                        + size(config.memoryBytes()) + ", and the machine memory of "
+                        + size((long) machine.frames() << FRAME_SHIFT)
                         + " is used up; give the guest less memory or the host more");
             }
             for (int i = 0; i < count; i++) {

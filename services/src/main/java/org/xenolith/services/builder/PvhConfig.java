@@ -13,8 +13,7 @@ import java.util.List;
  *     Empty for none
  * @param startFlags {@link org.xenolith.abi.StartInfoFlags}, 0 for an ordinary guest
  */
-public record PvhConfig(
-        long memoryBytes, int vcpus, String commandLine, List<MemorySegment> initrd, int startFlags) {
+public record PvhConfig(long memoryBytes, int vcpus, String commandLine, List<MemorySegment> initrd, int startFlags) {
     public PvhConfig {
         initrd = List.copyOf(initrd);
     }

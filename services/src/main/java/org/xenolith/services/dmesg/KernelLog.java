@@ -54,9 +54,7 @@ public final class KernelLog {
 
             /** All lines of all messages as dmesg(1) prints them. */
             public List<String> lines() {
-                return records.stream()
-                        .flatMap(entry -> entry.format().lines())
-                        .toList();
+                return records.stream().flatMap(entry -> entry.format().lines()).toList();
             }
         }
 
@@ -68,7 +66,8 @@ public final class KernelLog {
     public static Result read(LinearMemory memory, SymbolTable symbols) {
         OptionalLong pointer = symbols.address("prb");
         if (pointer.isEmpty()) {
-            return new Result.Unavailable("the kernel's symbols do not have \"prb\" (Linux 5.10 or later with KALLSYMS_ALL)");
+            return new Result.Unavailable(
+                    "the kernel's symbols do not have \"prb\" (Linux 5.10 or later with KALLSYMS_ALL)");
         }
         return new KernelLog(memory).read(pointer.getAsLong());
     }
@@ -96,8 +95,8 @@ public final class KernelLog {
         for (long i = 0; i < count; i++) {
             long id = tail + i & ID_MASK;
             long slot = id & (1L << countBits) - 1;
-            LogRecord record = record(
-                    id, descriptors + slot * DESCRIPTOR_SIZE, infos + slot * INFO_SIZE, data, sizeBits);
+            LogRecord record =
+                    record(id, descriptors + slot * DESCRIPTOR_SIZE, infos + slot * INFO_SIZE, data, sizeBits);
             if (record != null) {
                 records.add(record);
             }
@@ -122,10 +121,9 @@ public final class KernelLog {
         if ((state & ID_MASK) != id || kind != COMMITTED && kind != FINALIZED) {
             return null;
         }
-        String text = text(descriptor.getLong(8), descriptor.getLong(16), data, sizeBits, info.getShort(16) & 0xffff, id);
-        return text == null
-                ? null
-                : new LogRecord(info.getLong(0), info.getLong(8), info.get(19) >>> 5 & 7, text);
+        String text =
+                text(descriptor.getLong(8), descriptor.getLong(16), data, sizeBits, info.getShort(16) & 0xffff, id);
+        return text == null ? null : new LogRecord(info.getLong(0), info.getLong(8), info.get(19) >>> 5 & 7, text);
     }
 
     private String text(long begin, long next, long data, int sizeBits, int length, long id) {

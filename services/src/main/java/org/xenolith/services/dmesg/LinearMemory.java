@@ -19,7 +19,8 @@ public interface LinearMemory {
             int done = 0;
             while (done < length) {
                 long at = linear + done;
-                int chunk = (int) Math.min(length - done, GuestPhysical.FRAME_SIZE - (at & GuestPhysical.FRAME_SIZE - 1));
+                int chunk =
+                        (int) Math.min(length - done, GuestPhysical.FRAME_SIZE - (at & GuestPhysical.FRAME_SIZE - 1));
                 long physical = translate(memory, cr3, at);
                 if (physical < 0 || !memory.read(physical, to, offset + done, chunk)) {
                     return false;

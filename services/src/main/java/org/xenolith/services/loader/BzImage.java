@@ -39,7 +39,8 @@ record BzImage(int payloadOffset, int payloadLength, long initSize, boolean has6
         int version = file.u16(0x206);
         if (version < FIRST_PROTOCOL_WITH_PAYLOAD) {
             throw new ImageFormatException("the kernel is too old: boot protocol " + (version >> 8) + '.'
-                    + String.format("%02d", version & 0xff) + ", and 2.08 (Linux 2.6.26) is the first that can be unpacked;"
+                    + String.format("%02d", version & 0xff)
+                    + ", and 2.08 (Linux 2.6.26) is the first that can be unpacked;"
                     + " use a newer kernel or its vmlinux");
         }
         if ((file.u8(0x211) & 1) == 0) {

@@ -24,13 +24,38 @@ import org.tukaani.xz.SingleXZInputStream;
  */
 enum Compression {
     GZIP("gzip", true, (source, target) -> fill(new GZIPInputStream(source.stream(), 1 << 16), target), 0x1f, 0x8b),
-    BZIP2("bzip2", false, (source, target) -> fill(new BZip2CompressorInputStream(source.stream(), true), target), 'B', 'Z', 'h'),
-    XZ("xz", false, (source, target) -> fill(new SingleXZInputStream(source.stream(), Compression.CODEC_MEMORY_KIB), target),
-            0xfd, '7', 'z', 'X', 'Z', 0),
-    LZMA("lzma", false, (source, target) -> fill(new LZMAInputStream(source.stream(), Compression.CODEC_MEMORY_KIB), target),
-            0x5d, 0, 0),
-    LZO("lzo", false, (source, target) -> fill(new LzopHadoopStreams().createInputStream(source.stream()), target),
-            0x89, 'L', 'Z', 'O'),
+    BZIP2(
+            "bzip2",
+            false,
+            (source, target) -> fill(new BZip2CompressorInputStream(source.stream(), true), target),
+            'B',
+            'Z',
+            'h'),
+    XZ(
+            "xz",
+            false,
+            (source, target) -> fill(new SingleXZInputStream(source.stream(), Compression.CODEC_MEMORY_KIB), target),
+            0xfd,
+            '7',
+            'z',
+            'X',
+            'Z',
+            0),
+    LZMA(
+            "lzma",
+            false,
+            (source, target) -> fill(new LZMAInputStream(source.stream(), Compression.CODEC_MEMORY_KIB), target),
+            0x5d,
+            0,
+            0),
+    LZO(
+            "lzo",
+            false,
+            (source, target) -> fill(new LzopHadoopStreams().createInputStream(source.stream()), target),
+            0x89,
+            'L',
+            'Z',
+            'O'),
     LZ4("lz4", false, Compression::lz4, 0x02, 0x21, 0x4c, 0x18),
     ZSTD("zstd", false, Compression::zstd, 0x28, 0xb5, 0x2f, 0xfd);
 
@@ -74,7 +99,8 @@ enum Compression {
      */
     byte[] unpack(byte[] file, int offset, int length, long limit) throws ImageFormatException {
         if (length < magic.length + 4) {
-            throw new ImageFormatException("the kernel is truncated: its compressed payload has only " + length + " bytes");
+            throw new ImageFormatException(
+                    "the kernel is truncated: its compressed payload has only " + length + " bytes");
         }
         long size = new ImageBytes(MemorySegment.ofArray(file), "the kernel").u32(offset + length - 4);
         if (size == 0 || size > limit) {
@@ -85,16 +111,21 @@ enum Compression {
         try {
             target = new byte[(int) size];
         } catch (OutOfMemoryError e) {
-            throw new ImageFormatException("no room to unpack the kernel: it needs " + (size >> 20)
-                    + " MiB of Java heap; start Java with a larger -Xmx", e);
+            throw new ImageFormatException(
+                    "no room to unpack the kernel: it needs " + (size >> 20)
+                            + " MiB of Java heap; start Java with a larger -Xmx",
+                    e);
         }
         long unpacked;
         try {
             unpacked = codec.unpack(new Source(file, offset, sizeInsideStream ? length : length - 4), target);
         } catch (IOException | RuntimeException e) {
             // Codecs meet hostile bytes here, and not all of them keep to IOException when a table index is wrong.
-            throw new ImageFormatException("the kernel's " + label + " payload is corrupt or truncated"
-                    + (e.getMessage() == null ? "" : " (" + oneLine(e.getMessage()) + ")") + "; get the file again", e);
+            throw new ImageFormatException(
+                    "the kernel's " + label + " payload is corrupt or truncated"
+                            + (e.getMessage() == null ? "" : " (" + oneLine(e.getMessage()) + ")")
+                            + "; get the file again",
+                    e);
         }
         if (unpacked != size) {
             throw new ImageFormatException("the kernel's " + label + " payload is corrupt: it should unpack to " + size
@@ -117,7 +148,8 @@ enum Compression {
 
     private static long zstd(Source source, byte[] target) throws IOException {
         try {
-            return new ZstdJavaDecompressor().decompress(source.file, source.offset, source.length, target, 0, target.length);
+            return new ZstdJavaDecompressor()
+                    .decompress(source.file, source.offset, source.length, target, 0, target.length);
         } catch (MalformedInputException e) {
             throw new IOException("at offset " + e.getOffset(), e);
         }
@@ -126,8 +158,8 @@ enum Compression {
     /** The legacy frame: magic, then blocks of {u32 compressed size, LZ4 block} up to the end, without checksums. */
     private static long lz4(Source source, byte[] target) throws IOException {
         LZ4SafeDecompressor blocks = LZ4Factory.safeInstance().safeDecompressor();
-        ImageBytes bytes = new ImageBytes(
-                MemorySegment.ofArray(source.file).asSlice(source.offset, source.length), "the frame");
+        ImageBytes bytes =
+                new ImageBytes(MemorySegment.ofArray(source.file).asSlice(source.offset, source.length), "the frame");
         int at = 4;
         int done = 0;
         while (at < source.length) {

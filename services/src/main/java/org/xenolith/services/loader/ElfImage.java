@@ -38,7 +38,12 @@ public final class ElfImage {
     private final SymbolSection symbols;
 
     private ElfImage(
-            ImageBytes bytes, boolean wide, long entry, List<ElfSegment> segments, XenNotes notes, SymbolSection symbols) {
+            ImageBytes bytes,
+            boolean wide,
+            long entry,
+            List<ElfSegment> segments,
+            XenNotes notes,
+            SymbolSection symbols) {
         this.bytes = bytes;
         this.wide = wide;
         this.entry = entry;
@@ -106,9 +111,17 @@ public final class ElfImage {
             if (kind == PT_LOAD) {
                 ElfSegment segment = wide
                         ? new ElfSegment(
-                                file.u64(at + 24), file.u64(at + 16), file.u64(at + 8), file.u64(at + 32), file.u64(at + 40))
+                                file.u64(at + 24),
+                                file.u64(at + 16),
+                                file.u64(at + 8),
+                                file.u64(at + 32),
+                                file.u64(at + 40))
                         : new ElfSegment(
-                                file.u32(at + 12), file.u32(at + 8), file.u32(at + 4), file.u32(at + 16), file.u32(at + 20));
+                                file.u32(at + 12),
+                                file.u32(at + 8),
+                                file.u32(at + 4),
+                                file.u32(at + 16),
+                                file.u32(at + 20));
                 check(segment, i, file.size());
                 if (segment.memorySize() > 0) {
                     segments.add(segment);
@@ -187,16 +200,15 @@ public final class ElfImage {
                     + " use a kernel built with CONFIG_PVH, such as Debian's linux-image-amd64");
         }
         long address = notes.number(ElfNoteType.PHYS32_ENTRY)
-                .orElseThrow(() -> new ImageFormatException(
-                        "the kernel is corrupt: its PVH entry note has " + notes.notes().get(ElfNoteType.PHYS32_ENTRY).length
-                                + " bytes instead of 4 or 8"));
+                .orElseThrow(() -> new ImageFormatException("the kernel is corrupt: its PVH entry note has "
+                        + notes.notes().get(ElfNoteType.PHYS32_ENTRY).length + " bytes instead of 4 or 8"));
         for (ElfSegment segment : segments) {
             if (address >= segment.physical() && address < segment.physicalEnd()) {
                 return address;
             }
         }
-        throw new ImageFormatException(
-                "the kernel is corrupt: its PVH entry point 0x" + Long.toHexString(address) + " is in none of its segments");
+        throw new ImageFormatException("the kernel is corrupt: its PVH entry point 0x" + Long.toHexString(address)
+                + " is in none of its segments");
     }
 
     private static void check(ElfSegment segment, int index, long fileSize) throws ImageFormatException {
@@ -206,12 +218,16 @@ public final class ElfImage {
                     + " bytes in the file and " + Long.toUnsignedString(segment.memorySize()) + " in memory");
         }
         if (segment.offset() < 0 || segment.offset() > fileSize - segment.fileSize()) {
-            throw new ImageFormatException("the kernel is truncated or corrupt: segment " + index + " ends at file offset 0x"
-                    + Long.toHexString(segment.offset() + segment.fileSize()) + " of 0x" + Long.toHexString(fileSize));
+            throw new ImageFormatException("the kernel is truncated or corrupt: segment " + index
+                    + " ends at file offset 0x" + Long.toHexString(segment.offset() + segment.fileSize()) + " of 0x"
+                    + Long.toHexString(fileSize));
         }
-        if (segment.physical() < 0 || segment.memorySize() > FOUR_GIB || segment.physical() > FOUR_GIB - segment.memorySize()) {
-            throw new ImageFormatException(name + " belongs at guest-physical 0x" + Long.toHexString(segment.physical())
-                    + " with 0x" + Long.toHexString(segment.memorySize()) + " bytes, and a kernel must lie below 4 GiB");
+        if (segment.physical() < 0
+                || segment.memorySize() > FOUR_GIB
+                || segment.physical() > FOUR_GIB - segment.memorySize()) {
+            throw new ImageFormatException(
+                    name + " belongs at guest-physical 0x" + Long.toHexString(segment.physical()) + " with 0x"
+                            + Long.toHexString(segment.memorySize()) + " bytes, and a kernel must lie below 4 GiB");
         }
     }
 
@@ -244,7 +260,8 @@ public final class ElfImage {
             }
             if (nameSize == 4 && file.startsWith(at + 12, 'X', 'e', 'n', 0)) {
                 if (descriptionSize > 4096) {
-                    throw new ImageFormatException("the kernel is corrupt: a Xen note of " + descriptionSize + " bytes");
+                    throw new ImageFormatException(
+                            "the kernel is corrupt: a Xen note of " + descriptionSize + " bytes");
                 }
                 into.put(type, file.bytes(description, descriptionSize));
             }
@@ -280,7 +297,9 @@ public final class ElfImage {
             int count = file.u16(wide ? 60 : 48);
             List<Note> notes = new ArrayList<>();
             SymbolSection symbols = null;
-            if (table <= 0 || entrySize < (wide ? 64 : 40) || count > MAX_SECTIONS
+            if (table <= 0
+                    || entrySize < (wide ? 64 : 40)
+                    || count > MAX_SECTIONS
                     || table > file.size() - (long) count * entrySize) {
                 return new Sections(null, notes);
             }

@@ -70,8 +70,9 @@ public final class KernelCache {
             throw new IllegalStateException("every Java platform has SHA-256", e);
         }
         digest.update(kernel.toRealPath().toString().getBytes(StandardCharsets.UTF_8));
-        digest.update(("\0" + attributes.size() + '\0' + attributes.lastModifiedTime().to(TimeUnit.NANOSECONDS))
-                .getBytes(StandardCharsets.UTF_8));
+        digest.update(
+                ("\0" + attributes.size() + '\0' + attributes.lastModifiedTime().to(TimeUnit.NANOSECONDS))
+                        .getBytes(StandardCharsets.UTF_8));
         try (var in = Files.newInputStream(kernel)) {
             digest.update(in.readNBytes(64 << 10));
         }

@@ -101,7 +101,8 @@ public final class KernelImage implements AutoCloseable {
             throw new ImageFormatException("the file is empty; give a vmlinuz (bzImage) or a vmlinux (ELF)");
         }
         if (!BzImage.matches(bytes)) {
-            throw new ImageFormatException("not a kernel" + describe(bytes) + "; give a vmlinuz (bzImage) or a vmlinux (ELF)");
+            throw new ImageFormatException(
+                    "not a kernel" + describe(bytes) + "; give a vmlinuz (bzImage) or a vmlinux (ELF)");
         }
         BzImage header = BzImage.parse(bytes);
         PeSignature.check(file, bytes);
@@ -119,11 +120,14 @@ public final class KernelImage implements AutoCloseable {
             format = "bzImage, not compressed";
             unpacked = bytes.segment().asSlice(offset, length);
         } else {
-            throw new ImageFormatException("the kernel is corrupt or compressed in an unknown way: its payload starts with "
-                    + String.format("%08x", Integer.reverseBytes((int) bytes.u32(offset))) + "; get the file again");
+            throw new ImageFormatException(
+                    "the kernel is corrupt or compressed in an unknown way: its payload starts with "
+                            + String.format("%08x", Integer.reverseBytes((int) bytes.u32(offset)))
+                            + "; get the file again");
         }
         if (!ElfImage.matches(new ImageBytes(unpacked, "the kernel"))) {
-            throw new ImageFormatException("the kernel is corrupt: what it unpacks to is not an ELF file; get it again");
+            throw new ImageFormatException(
+                    "the kernel is corrupt: what it unpacks to is not an ELF file; get it again");
         }
         ElfImage elf = ElfImage.parse(unpacked);
         if (!header.has64BitEntry() && !elf.notes().has(ElfNoteType.PHYS32_ENTRY)) {
@@ -149,7 +153,8 @@ public final class KernelImage implements AutoCloseable {
         if (bytes.startsWith(56, 'A', 'R', 'M', 0x64)) {
             return " for x86 but for ARM64";
         }
-        if (bytes.startsWith(0, 0x1f, 0x8b) || bytes.startsWith(0, 0xfd, '7', 'z', 'X', 'Z')
+        if (bytes.startsWith(0, 0x1f, 0x8b)
+                || bytes.startsWith(0, 0xfd, '7', 'z', 'X', 'Z')
                 || bytes.startsWith(0, 0x28, 0xb5, 0x2f, 0xfd)) {
             return " but a compressed file (an initrd?)";
         }
@@ -162,7 +167,9 @@ public final class KernelImage implements AutoCloseable {
         if (bytes.startsWith(0, 'Q', 'F', 'I', 0xfb) || bytes.startsWith(0x1fe, 0x55, 0xaa)) {
             return " but a disk image";
         }
-        return bytes.size() < 0x264 ? ": it has only " + bytes.size() + " bytes" : ": neither a bzImage nor an ELF header";
+        return bytes.size() < 0x264
+                ? ": it has only " + bytes.size() + " bytes"
+                : ": neither a bzImage nor an ELF header";
     }
 
     /** The ELF image. */

@@ -93,7 +93,9 @@ final class Kallsyms {
             previous = start;
         }
         // The table ends with the last token and up to 7 bytes of padding before the index.
-        for (long table = at - (previous + 2L + 7 & -8L); table >= 0 && table > at - previous - MAX_TOKEN - 8; table -= 8) {
+        for (long table = at - (previous + 2L + 7 & -8L);
+                table >= 0 && table > at - previous - MAX_TOKEN - 8;
+                table -= 8) {
             if (isTokenTable(table, at)) {
                 tokenTable = table;
                 tokenIndex = at;

@@ -84,7 +84,8 @@ public final class SymbolTable {
         }
         byte[] image = new byte[(int) size];
         for (int at = 0; at < image.length; ) {
-            int chunk = (int) Math.min(image.length - at, GuestPhysical.FRAME_SIZE - (start + at & GuestPhysical.FRAME_SIZE - 1));
+            int chunk = (int)
+                    Math.min(image.length - at, GuestPhysical.FRAME_SIZE - (start + at & GuestPhysical.FRAME_SIZE - 1));
             // A page that the guest gave back reads as zeros.
             memory.read(start + at, image, at, chunk);
             at += chunk;
@@ -103,7 +104,9 @@ public final class SymbolTable {
                 if (fields.length != 3 || fields[1].length() != 1 || fields[0].length() > 16) {
                     throw new IOException(path + " is not a System.map: line " + number
                             + " is not an address, a letter and a name"
-                            + (line.contains("real System.map") ? " (Debian keeps the real one in the -dbg package)" : ""));
+                            + (line.contains("real System.map")
+                                    ? " (Debian keeps the real one in the -dbg package)"
+                                    : ""));
                 }
                 try {
                     builder.add(Long.parseUnsignedLong(fields[0], 16), fields[1].charAt(0), fields[2]);

@@ -43,7 +43,9 @@ final class StoreAccess {
         }
         checkCreatable(path);
         Node old = tree.find(path);
-        if (!client.privileged() && value.length + (old == null ? 0 : old.size() - old.value().length) > store.limits().nodeSize()) {
+        if (!client.privileged()
+                && value.length + (old == null ? 0 : old.size() - old.value().length)
+                        > store.limits().nodeSize()) {
             throw new StoreException(StoreError.ENOSPC, "node size of " + path);
         }
         change(new StoreChange.Write(path, value, client.domain()));

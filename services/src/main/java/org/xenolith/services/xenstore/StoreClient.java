@@ -20,7 +20,9 @@ record StoreClient(int domain, boolean privileged, int target) {
     }
 
     boolean mayRead(List<Permission> permissions) {
-        return owns(permissions) || access(permissions, domain).reads() || target >= 0 && access(permissions, target).reads();
+        return owns(permissions)
+                || access(permissions, domain).reads()
+                || target >= 0 && access(permissions, target).reads();
     }
 
     boolean mayWrite(List<Permission> permissions) {

@@ -26,8 +26,13 @@ public record StoreMessage(int type, int requestId, int transactionId, byte[] pa
 
     /** Header and payload. */
     public byte[] encode() {
-        ByteBuffer out = ByteBuffer.allocate(XenstoreRing.HEADER_SIZE + payload.length).order(ByteOrder.LITTLE_ENDIAN);
-        out.putInt(type).putInt(requestId).putInt(transactionId).putInt(payload.length).put(payload);
+        ByteBuffer out =
+                ByteBuffer.allocate(XenstoreRing.HEADER_SIZE + payload.length).order(ByteOrder.LITTLE_ENDIAN);
+        out.putInt(type)
+                .putInt(requestId)
+                .putInt(transactionId)
+                .putInt(payload.length)
+                .put(payload);
         return out.array();
     }
 }

@@ -39,7 +39,8 @@ enum StoreRequest {
     }),
     INTRODUCE(XenstoreType.INTRODUCE, true, (c, in) -> {
         List<String> words = in.words(3, 4);
-        c.introduce(StorePath.parseDomain(words.get(0)), in.frame(words.get(1)), (int) StorePath.parseNumber(words.get(2)));
+        c.introduce(
+                StorePath.parseDomain(words.get(0)), in.frame(words.get(1)), (int) StorePath.parseNumber(words.get(2)));
         return ok();
     }),
     RELEASE(XenstoreType.RELEASE, true, (c, in) -> {
@@ -67,8 +68,10 @@ enum StoreRequest {
         c.access().setPermissions(c.path(words.getFirst()), permissions);
         return ok();
     }),
-    IS_DOMAIN_INTRODUCED(XenstoreType.IS_DOMAIN_INTRODUCED, true, (c, in) -> words(
-            c.isIntroduced(StorePath.parseDomain(in.only())) ? "T" : "F")),
+    IS_DOMAIN_INTRODUCED(
+            XenstoreType.IS_DOMAIN_INTRODUCED,
+            true,
+            (c, in) -> words(c.isIntroduced(StorePath.parseDomain(in.only())) ? "T" : "F")),
     RESUME(XenstoreType.RESUME, true, (c, in) -> {
         c.requireIntroduced(StorePath.parseDomain(in.only()));
         return ok();

@@ -99,7 +99,10 @@ final class StoreTree {
         count(node.owner(), -1);
         count(permissions.getFirst().domain(), 1);
         root = replace(
-                root, names(path), 0, new Node(node.value, List.copyOf(permissions), generations.getAsLong(), node.children));
+                root,
+                names(path),
+                0,
+                new Node(node.value, List.copyOf(permissions), generations.getAsLong(), node.children));
     }
 
     /** Removes a node and everything below it; returns the paths that are gone, the node's first. */
@@ -114,7 +117,11 @@ final class StoreTree {
                 root,
                 names(parentPath),
                 0,
-                new Node(parent.value, parent.permissions, generations.getAsLong(), Collections.unmodifiableMap(children)));
+                new Node(
+                        parent.value,
+                        parent.permissions,
+                        generations.getAsLong(),
+                        Collections.unmodifiableMap(children)));
         return gone;
     }
 
@@ -139,7 +146,8 @@ final class StoreTree {
             // A new node has its parent's permissions, but belongs to the domain that made it.
             List<Permission> permissions = new ArrayList<>(node.permissions);
             if (creator != 0) {
-                permissions.set(0, new Permission(creator, permissions.getFirst().access()));
+                permissions.set(
+                        0, new Permission(creator, permissions.getFirst().access()));
             }
             old = new Node(new byte[0], List.copyOf(permissions), generations.getAsLong(), Map.of());
             count(old.owner(), 1);

@@ -311,7 +311,8 @@ public final class XenStore {
         }
         Node old = StoreTree.find(before, path);
         Node now = tree.find(path);
-        return old != null && watch.client.mayRead(old.permissions()) || now != null && watch.client.mayRead(now.permissions());
+        return old != null && watch.client.mayRead(old.permissions())
+                || now != null && watch.client.mayRead(now.permissions());
     }
 
     private void fireSpecial(String path) {

@@ -66,7 +66,8 @@ class PvhBuilderTest {
             byte[] loaded = new byte[32_480];
             assertThat(memory.read(0x100000, loaded, 0, loaded.length)).isTrue();
             byte[] expected = new byte[32_480];
-            byte[] content = kernel.elf().content(kernel.elf().segments().getFirst())
+            byte[] content = kernel.elf()
+                    .content(kernel.elf().segments().getFirst())
                     .toArray(java.lang.foreign.ValueLayout.JAVA_BYTE);
             System.arraycopy(content, 0, expected, 0, content.length);
             assertThat(loaded).isEqualTo(expected);
@@ -89,7 +90,8 @@ class PvhBuilderTest {
             assertThat(memory.read(info + HvmStartInfo.FLAGS, 4)).isZero();
             assertThat(memory.read(info + HvmStartInfo.NR_MODULES, 4)).isEqualTo(1);
             assertThat(memory.read(info + HvmStartInfo.RSDP, 8)).isEqualTo(guest.rsdp());
-            assertThat(string(memory, memory.read(info + HvmStartInfo.CMDLINE, 8))).isEqualTo("console=hvc0 ümlaut");
+            assertThat(string(memory, memory.read(info + HvmStartInfo.CMDLINE, 8)))
+                    .isEqualTo("console=hvc0 ümlaut");
 
             long module = memory.read(info + HvmStartInfo.MODLIST, 8);
             long initrd = memory.read(module, 8);
@@ -109,7 +111,8 @@ class PvhBuilderTest {
                 told.add(new MemoryRange(memory.read(at, 8), memory.read(at + 8, 8), (int) memory.read(at + 16, 4)));
             }
             assertThat(told).isEqualTo(guest.memoryMap());
-            assertThat(map + (long) entries * HvmStartInfo.MEMMAP_SIZE).isLessThanOrEqualTo(memory.read(info + HvmStartInfo.CMDLINE, 8));
+            assertThat(map + (long) entries * HvmStartInfo.MEMMAP_SIZE)
+                    .isLessThanOrEqualTo(memory.read(info + HvmStartInfo.CMDLINE, 8));
         }
     }
 
@@ -117,8 +120,8 @@ class PvhBuilderTest {
     void theProcessorStartsFlatInProtectedModeWithTheStartInfoInEbx() throws Exception {
         try (MachineMemory machine = new MachineMemory(32 * MIB);
                 VcpuState state = new VcpuState()) {
-            BuiltGuest guest = PvhBuilder.build(
-                    kernel(), new PvhConfig(16 * MIB, 1, ""), new PhysicalToMachine(machine));
+            BuiltGuest guest =
+                    PvhBuilder.build(kernel(), new PvhConfig(16 * MIB, 1, ""), new PhysicalToMachine(machine));
             state.setGpr(VcpuState.RCX, 77);
             guest.applyTo(state);
             assertThat(state.rip()).isEqualTo(0x100000);
@@ -151,12 +154,14 @@ class PvhBuilderTest {
             assertRefused(new PvhConfig(16 * MIB, 1000, ""), memory, "1000 virtual processors");
             assertRefused(new PvhConfig(512 * MIB, 1, ""), memory, "the host has no memory");
             assertThat(machine.available()).isEqualTo(free);
-            KernelImage high = KernelImage.load(
-                    TestKernel.kernel().segment(0x100000, 200 * MIB, new byte[100]).elf());
+            KernelImage high = KernelImage.load(TestKernel.kernel()
+                    .segment(0x100000, 200 * MIB, new byte[100])
+                    .elf());
             assertThatThrownBy(() -> PvhBuilder.build(high, new PvhConfig(64 * MIB, 1, ""), memory))
                     .isInstanceOf(DomainBuildException.class)
                     .hasMessageContaining("the kernel does not fit");
-            KernelImage noEntry = KernelImage.load(TestKernel.ordinary().notes(null).elf());
+            KernelImage noEntry =
+                    KernelImage.load(TestKernel.ordinary().notes(null).elf());
             assertThatThrownBy(() -> PvhBuilder.build(noEntry, new PvhConfig(64 * MIB, 1, ""), memory))
                     .isInstanceOf(ImageFormatException.class);
             assertThat(machine.available()).isEqualTo(free);
@@ -178,8 +183,10 @@ class PvhBuilderTest {
                 int entries = 0;
                 for (int at = 44; at < table.length; at += table[at + 1]) {
                     boolean wide = table[at] == 9;
-                    assertThat(wide ? table[at + 12] & 0xff | table[at + 13] << 8 : table[at + 2] & 0xff).isEqualTo(entries);
-                    assertThat(wide ? table[at + 4] & 0xff | table[at + 5] << 8 : table[at + 3] & 0xff).isEqualTo(2 * entries);
+                    assertThat(wide ? table[at + 12] & 0xff | table[at + 13] << 8 : table[at + 2] & 0xff)
+                            .isEqualTo(entries);
+                    assertThat(wide ? table[at + 4] & 0xff | table[at + 5] << 8 : table[at + 3] & 0xff)
+                            .isEqualTo(2 * entries);
                     entries++;
                 }
                 assertThat(entries).isEqualTo(vcpus);
@@ -195,14 +202,17 @@ class PvhBuilderTest {
             String name = new String(table, 0, 4, StandardCharsets.US_ASCII);
             Path file = directory.resolve(name + ".dat");
             Files.write(file, table);
-            Process iasl = new ProcessBuilder("iasl", "-d", file.toString()).redirectErrorStream(true).start();
+            Process iasl = new ProcessBuilder("iasl", "-d", file.toString())
+                    .redirectErrorStream(true)
+                    .start();
             String said = new String(iasl.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
             assertThat(iasl.waitFor(20, TimeUnit.SECONDS)).isTrue();
             assertThat(iasl.exitValue()).as(said).isZero();
             String text = Files.readString(directory.resolve(name + ".dsl"), StandardCharsets.ISO_8859_1);
             assertThat(text).doesNotContainIgnoringCase("invalid").doesNotContain("**** ");
             if (name.equals("FACP")) {
-                assertThat(text).containsPattern("Hardware Reduced \\(V5\\) : 1")
+                assertThat(text)
+                        .containsPattern("Hardware Reduced \\(V5\\) : 1")
                         .containsPattern("VGA Not Present \\(V4\\) : 1")
                         .containsPattern("CMOS RTC Not Present \\(V5\\) : 1");
             }
@@ -211,7 +221,8 @@ class PvhBuilderTest {
 
     private static boolean hasIasl() throws InterruptedException {
         try {
-            Process process = new ProcessBuilder("iasl", "-v").redirectErrorStream(true).start();
+            Process process =
+                    new ProcessBuilder("iasl", "-v").redirectErrorStream(true).start();
             process.getInputStream().readAllBytes();
             return process.waitFor() == 0;
         } catch (IOException e) {

@@ -21,8 +21,7 @@ class ConsoleBackendTest {
     private final List<String> errors = new ArrayList<>();
     private final ByteArrayOutputStream shown = new ByteArrayOutputStream();
     private int notified;
-    private final ConsoleBackend console =
-            new ConsoleBackend(memory.physical(), 0, () -> notified++, errors::add);
+    private final ConsoleBackend console = new ConsoleBackend(memory.physical(), 0, () -> notified++, errors::add);
 
     @AfterEach
     void close() {

@@ -57,11 +57,12 @@ class KernelLogTest {
         add("Linux version 6.1", 0, 5);
         add("two\nlines", 1_234_567_890L, 6);
         add("", 12_345_678_901_234L, 4);
-        assertThat(read()).isEqualTo(List.of(
-                "[    0.000000] Linux version 6.1",
-                "[    1.234567] two",
-                "[    1.234567] lines",
-                "[12345.678901] "));
+        assertThat(read())
+                .isEqualTo(List.of(
+                        "[    0.000000] Linux version 6.1",
+                        "[    1.234567] two",
+                        "[    1.234567] lines",
+                        "[12345.678901] "));
     }
 
     @Test
@@ -105,21 +106,28 @@ class KernelLogTest {
 
     @Test
     void whatIsMissingIsSaid() throws Exception {
-        assertThat(KernelLog.read(linear, SymbolTable.EMPTY)).isInstanceOfSatisfying(
-                KernelLog.Result.Unavailable.class, result -> assertThat(result.reason()).contains("prb"));
-        assertThat(KernelLog.read((at, to, offset, length) -> false, symbols())).isInstanceOfSatisfying(
-                KernelLog.Result.Unavailable.class, result -> assertThat(result.reason()).contains("not mapped"));
+        assertThat(KernelLog.read(linear, SymbolTable.EMPTY))
+                .isInstanceOfSatisfying(
+                        KernelLog.Result.Unavailable.class,
+                        result -> assertThat(result.reason()).contains("prb"));
+        assertThat(KernelLog.read((at, to, offset, length) -> false, symbols()))
+                .isInstanceOfSatisfying(
+                        KernelLog.Result.Unavailable.class,
+                        result -> assertThat(result.reason()).contains("not mapped"));
     }
 
     @Test
     void stockKernelsHaveTheLayoutThatWeRead() throws Exception {
         List<Path> kernels = TestKernel.stockKernels();
-        assumeFalse(kernels.isEmpty(), "skipped, no stock kernel: set -Dxenolith.test.kernels to a directory with vmlinuz-*");
+        assumeFalse(
+                kernels.isEmpty(),
+                "skipped, no stock kernel: set -Dxenolith.test.kernels to a directory with vmlinuz-*");
         for (Path path : kernels) {
             try (KernelImage image = KernelImage.load(path)) {
                 LinearMemory file = (at, to, offset, length) -> {
                     for (ElfSegment segment : image.elf().segments()) {
-                        if (segment.virtual() < 0 && at >= segment.virtual()
+                        if (segment.virtual() < 0
+                                && at >= segment.virtual()
                                 && at + length <= segment.virtual() + segment.fileSize()) {
                             MemorySegment content = image.elf().content(segment);
                             MemorySegment.copy(

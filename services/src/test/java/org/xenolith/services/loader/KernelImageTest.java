@@ -52,14 +52,18 @@ class KernelImageTest {
         }
         TestKernel kernel = kernel().segment(0x100000, big.length, big);
         try (KernelImage image = KernelImage.load(kernel.bzImage("lz4"))) {
-            assertThat(image.bytes().mismatch(MemorySegment.ofArray(kernel.elf()))).isEqualTo(-1);
+            assertThat(image.bytes().mismatch(MemorySegment.ofArray(kernel.elf())))
+                    .isEqualTo(-1);
         }
     }
 
     @Test
     void elfFilesOfBothClassesAreTakenAsTheyAre() throws Exception {
         assertThat(KernelImage.load(ordinary().elf()).elf().is64Bit()).isTrue();
-        assertThat(KernelImage.load(ordinary().narrow(TestKernel.I386).elf()).elf().pvhEntry()).isEqualTo(0x100000);
+        assertThat(KernelImage.load(ordinary().narrow(TestKernel.I386).elf())
+                        .elf()
+                        .pvhEntry())
+                .isEqualTo(0x100000);
         // the Xen Test Framework packs 64-bit code into a 32-bit file, with an entry note of 4 bytes
         TestKernel xtf = ordinary().narrow(TestKernel.X86_64).notes(note(ElfNoteType.PHYS32_ENTRY, le(4, 0x100004)));
         assertThat(KernelImage.load(xtf.elf()).elf().pvhEntry()).isEqualTo(0x100004);
@@ -86,7 +90,8 @@ class KernelImageTest {
         assertRefused(() -> none.elf().pvhEntry(), "CONFIG_PVH");
         KernelImage odd = KernelImage.load(ordinary().notes(note(18, le(3, 1))).elf());
         assertRefused(() -> odd.elf().pvhEntry(), "3 bytes");
-        KernelImage outside = KernelImage.load(ordinary().notes(note(18, le(8, 0x99999999L))).elf());
+        KernelImage outside =
+                KernelImage.load(ordinary().notes(note(18, le(8, 0x99999999L))).elf());
         assertRefused(() -> outside.elf().pvhEntry(), "none of its segments");
         byte[] old = TestKernel.bzImage(
                 TestKernel.pack("gzip", ordinary().notes(null).narrow(3).elf()), 1 << 20, false);
@@ -97,13 +102,21 @@ class KernelImageTest {
     void segmentsThatCannotBeLoadedAreRefused() {
         byte[] code = new byte[4096];
         assertRefused(
-                () -> KernelImage.load(kernel().segment(0x100000, 8192, code).segment(0x101000, 4096, code).elf()),
+                () -> KernelImage.load(kernel().segment(0x100000, 8192, code)
+                        .segment(0x101000, 4096, code)
+                        .elf()),
                 "overlap");
-        assertRefused(() -> KernelImage.load(kernel().segment(0x100000, 100, code).elf()), "in memory");
+        assertRefused(
+                () -> KernelImage.load(kernel().segment(0x100000, 100, code).elf()), "in memory");
         assertRefused(() -> KernelImage.load(kernel().segment(-4096, 4096, code).elf()), "below 4 GiB");
-        assertRefused(() -> KernelImage.load(kernel().segment(0xFFFFF000L, 8192, code).elf()), "below 4 GiB");
-        assertRefused(() -> KernelImage.load(kernel().segment(0x100000, -1, code).elf()), "in memory");
-        assertRefused(() -> KernelImage.load(kernel().segment(0x100000, 1L << 40, code).elf()), "below 4 GiB");
+        assertRefused(
+                () -> KernelImage.load(kernel().segment(0xFFFFF000L, 8192, code).elf()), "below 4 GiB");
+        assertRefused(
+                () -> KernelImage.load(kernel().segment(0x100000, -1, code).elf()), "in memory");
+        assertRefused(
+                () -> KernelImage.load(
+                        kernel().segment(0x100000, 1L << 40, code).elf()),
+                "below 4 GiB");
         assertRefused(() -> KernelImage.load(kernel().elf()), "nothing to load");
         assertRefused(() -> KernelImage.load(Arrays.copyOf(ordinary().elf(), 10_000)), "truncated");
     }
@@ -206,7 +219,8 @@ class KernelImageTest {
         Path blocked = directory.resolve("file");
         Files.writeString(blocked, "in the way");
         List<String> warnings = new ArrayList<>();
-        KernelImage.load(kernel, new KernelCache(blocked.resolve("cache"), warnings::add)).close();
+        KernelImage.load(kernel, new KernelCache(blocked.resolve("cache"), warnings::add))
+                .close();
         assertThat(warnings).hasSize(1);
     }
 
@@ -232,7 +246,9 @@ class KernelImageTest {
     @Test
     void stockKernelsAreUnpackedWithTheirNotes() throws IOException {
         List<Path> kernels = TestKernel.stockKernels();
-        assumeFalse(kernels.isEmpty(), "skipped, no stock kernel: set -Dxenolith.test.kernels to a directory with vmlinuz-*");
+        assumeFalse(
+                kernels.isEmpty(),
+                "skipped, no stock kernel: set -Dxenolith.test.kernels to a directory with vmlinuz-*");
         for (Path path : kernels) {
             try (KernelImage image = KernelImage.load(path)) {
                 assertThat(image.notes().text(ElfNoteType.GUEST_OS)).isEqualTo("linux");
@@ -247,7 +263,9 @@ class KernelImageTest {
     @Test
     void aTruncatedStockKernelIsRefused() throws IOException {
         List<Path> kernels = TestKernel.stockKernels();
-        assumeFalse(kernels.isEmpty(), "skipped, no stock kernel: set -Dxenolith.test.kernels to a directory with vmlinuz-*");
+        assumeFalse(
+                kernels.isEmpty(),
+                "skipped, no stock kernel: set -Dxenolith.test.kernels to a directory with vmlinuz-*");
         for (Path path : kernels) {
             byte[] whole = Files.readAllBytes(path);
             for (int part = 0; part < 10; part++) {

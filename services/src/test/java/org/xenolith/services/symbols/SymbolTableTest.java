@@ -66,8 +66,11 @@ class SymbolTableTest {
     @Test
     void bytesWithoutATableGiveNoSymbols() {
         SplittableRandom random = Seed.random("bytesWithoutATableGiveNoSymbols");
-        assertThat(Kallsyms.find(MemorySegment.ofArray(Seed.bytes(random, 1 << 20))).size()).isZero();
-        assertThat(Kallsyms.find(MemorySegment.ofArray(new byte[1 << 20])).size()).isZero();
+        assertThat(Kallsyms.find(MemorySegment.ofArray(Seed.bytes(random, 1 << 20)))
+                        .size())
+                .isZero();
+        assertThat(Kallsyms.find(MemorySegment.ofArray(new byte[1 << 20])).size())
+                .isZero();
         assertThat(Kallsyms.find(MemorySegment.ofArray(new byte[3])).size()).isZero();
         byte[] steps = new byte[4096];
         for (int i = 0; i + 1 < steps.length; i += 2) {
@@ -126,7 +129,9 @@ class SymbolTableTest {
     @Test
     void stockKernelsTellTheirSymbolsFromTheFileAndFromGuestMemory() throws Exception {
         List<Path> kernels = TestKernel.stockKernels();
-        assumeFalse(kernels.isEmpty(), "skipped, no stock kernel: set -Dxenolith.test.kernels to a directory with vmlinuz-*");
+        assumeFalse(
+                kernels.isEmpty(),
+                "skipped, no stock kernel: set -Dxenolith.test.kernels to a directory with vmlinuz-*");
         for (Path path : kernels) {
             try (KernelImage image = KernelImage.load(path);
                     MachineMemory machine = new MachineMemory(256 << 20)) {
@@ -136,7 +141,8 @@ class SymbolTableTest {
                 assertThat(table.address("_text")).hasValue(BASE);
                 long schedule = table.address("schedule").orElseThrow();
                 assertThat(table.describe(schedule + 5)).isEqualTo("schedule+0x5");
-                assertThat(string(image.elf(), table.address("linux_banner").orElseThrow())).startsWith("Linux version ");
+                assertThat(string(image.elf(), table.address("linux_banner").orElseThrow()))
+                        .startsWith("Linux version ");
                 // The entry note names the same place as the symbol.
                 assertThat(table.address("pvh_start_xen")).hasValue(image.elf().pvhEntry() - 0x1000000 + BASE);
 

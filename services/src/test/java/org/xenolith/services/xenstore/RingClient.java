@@ -78,7 +78,9 @@ final class RingClient implements AutoCloseable {
             events.add(pull());
         }
         StoreMessage event = events.poll();
-        return event == null ? null : StoreMessage.text(event.payload()).replace('\0', ' ').strip();
+        return event == null
+                ? null
+                : StoreMessage.text(event.payload()).replace('\0', ' ').strip();
     }
 
     void push(byte[] bytes) {
@@ -86,8 +88,7 @@ final class RingClient implements AutoCloseable {
             int producer = index(XenstoreRing.REQ_PROD);
             int room = XenstoreRing.RING_SIZE - (producer - index(XenstoreRing.REQ_CONS));
             for (; room > 0 && i < bytes.length; room--) {
-                memory.physical()
-                        .write(XenstoreRing.REQ + (producer++ & XenstoreRing.RING_SIZE - 1), 1, bytes[i++]);
+                memory.physical().write(XenstoreRing.REQ + (producer++ & XenstoreRing.RING_SIZE - 1), 1, bytes[i++]);
             }
             setIndex(XenstoreRing.REQ_PROD, producer);
             ring.onGuestEvent();
@@ -108,8 +109,8 @@ final class RingClient implements AutoCloseable {
                 throw new AssertionError("the store has nothing to say; error " + ring.error());
             }
             for (; filled > 0 && i < count; filled--) {
-                bytes[i++] = (byte) memory.physical()
-                        .read(XenstoreRing.RSP + (consumer++ & XenstoreRing.RING_SIZE - 1), 1);
+                bytes[i++] =
+                        (byte) memory.physical().read(XenstoreRing.RSP + (consumer++ & XenstoreRing.RING_SIZE - 1), 1);
             }
             setIndex(XenstoreRing.RSP_CONS, consumer);
             ring.onGuestEvent();

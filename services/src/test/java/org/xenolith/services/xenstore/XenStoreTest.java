@@ -18,7 +18,17 @@ import org.xenolith.services.Seed;
 class XenStoreTest {
     private final XenStore store = new XenStore();
     private final DomainEntries entries = new DomainEntries(
-            5, "guest", UUID.fromString("6c1f8f3a-0b1e-4a52-9f4e-111111111111"), 524288, 524288, 2, 1, 1, 0xFEFFC, 2, 0xFEFFF);
+            5,
+            "guest",
+            UUID.fromString("6c1f8f3a-0b1e-4a52-9f4e-111111111111"),
+            524288,
+            524288,
+            2,
+            1,
+            1,
+            0xFEFFC,
+            2,
+            0xFEFFF);
     private RingClient guest;
 
     @BeforeEach
@@ -41,7 +51,8 @@ class XenStoreTest {
         assertThat(guest.read("cpu/1/availability")).isEqualTo("offline");
         assertThat(guest.read("control/platform-feature-xs_reset_watches")).isEqualTo("1");
         assertThat(guest.read("console/ring-ref")).isEqualTo("1044479");
-        assertThat(guest.read(guest.read("vm") + "/uuid")).isEqualTo(entries.uuid().toString());
+        assertThat(guest.read(guest.read("vm") + "/uuid"))
+                .isEqualTo(entries.uuid().toString());
         assertThat(guest.ask(XenstoreType.DIRECTORY, "memory")).isEqualTo("static-max\0target\0videoram");
         assertThat(guest.ask(XenstoreType.GET_PERMS, "name")).isEqualTo("n0\0r5");
         assertThat(guest.ask(XenstoreType.GET_DOMAIN_PATH, "7")).isEqualTo("/local/domain/7");
@@ -96,7 +107,8 @@ class XenStoreTest {
     @Test
     void aWatchFiresOnceUpFrontAndThenForEveryChangeBelowAndSpeaksTheClientsPaths() {
         assertThat(guest.ask(XenstoreType.WATCH, "memory/target", "t")).isEqualTo("OK");
-        assertThat(guest.ask(XenstoreType.WATCH, "/local/domain/5/control", "c")).isEqualTo("OK");
+        assertThat(guest.ask(XenstoreType.WATCH, "/local/domain/5/control", "c"))
+                .isEqualTo("OK");
         assertThat(guest.ask(XenstoreType.WATCH, "memory/target", "t")).isEqualTo("EEXIST");
         assertThat(guest.event()).isEqualTo("memory/target t");
         assertThat(guest.event()).isEqualTo("/local/domain/5/control c");
@@ -193,7 +205,8 @@ class XenStoreTest {
     @Test
     void aTransactionThatLostARaceIsToldToTryAgain() {
         int transaction = Integer.parseInt(guest.ask(XenstoreType.TRANSACTION_START, ""));
-        assertThat(guest.ask(XenstoreType.READ, transaction, "control/shutdown")).isEmpty();
+        assertThat(guest.ask(XenstoreType.READ, transaction, "control/shutdown"))
+                .isEmpty();
         guest.write(transaction, "data/seen", "1");
         entries.requestShutdown(store, DomainEntries.Shutdown.REBOOT);
         assertThat(guest.ask(XenstoreType.TRANSACTION_END, transaction, "T")).isEqualTo("EAGAIN");
@@ -252,14 +265,13 @@ class XenStoreTest {
         int parts = 0;
         while (true) {
             byte[] answer = guest.request(
-                            XenstoreType.DIRECTORY_PART,
-                            0,
-                            StoreMessage.bytes("device\0" + all.length() + '\0'))
+                            XenstoreType.DIRECTORY_PART, 0, StoreMessage.bytes("device\0" + all.length() + '\0'))
                     .payload();
             assertThat(answer.length).isLessThanOrEqualTo(XenstoreRing.MAX_PAYLOAD);
             String text = StoreMessage.text(answer);
             int end = text.indexOf(0);
-            assertThat(generation == null || generation.equals(text.substring(0, end))).isTrue();
+            assertThat(generation == null || generation.equals(text.substring(0, end)))
+                    .isTrue();
             generation = text.substring(0, end);
             String names = text.substring(end + 1);
             parts++;
@@ -327,11 +339,11 @@ class XenStoreTest {
                 for (int step = 0; step < 20; step++) {
                     switch (random.nextInt(4)) {
                         case 0 -> hostile.memory.fill(Seed.bytes(random, random.nextInt(4096)));
-                        case 1 -> hostile.setIndex(
-                                XenstoreRing.REQ_CONS + 4 * random.nextInt(7), random.nextInt());
-                        case 2 -> hostile.setIndex(
-                                XenstoreRing.REQ_PROD,
-                                hostile.index(XenstoreRing.REQ_CONS) + random.nextInt(XenstoreRing.RING_SIZE + 1));
+                        case 1 -> hostile.setIndex(XenstoreRing.REQ_CONS + 4 * random.nextInt(7), random.nextInt());
+                        case 2 ->
+                            hostile.setIndex(
+                                    XenstoreRing.REQ_PROD,
+                                    hostile.index(XenstoreRing.REQ_CONS) + random.nextInt(XenstoreRing.RING_SIZE + 1));
                         default -> hostile.setIndex(XenstoreRing.CONNECTION, 1);
                     }
                     hostile.ring.onGuestEvent();
