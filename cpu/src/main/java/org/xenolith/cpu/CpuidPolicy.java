@@ -1,9 +1,11 @@
 package org.xenolith.cpu;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumSet;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import org.xenolith.cpu.core.Cr4;
 
@@ -34,6 +36,7 @@ public final class CpuidPolicy {
 
     private final Set<Feature> features;
     private final Set<String> names;
+    private final List<FeatureWords> words;
     private final int tscKilohertz;
 
     private CpuidPolicy(Set<Feature> wanted, int tscKilohertz) {
@@ -48,7 +51,29 @@ public final class CpuidPolicy {
             shownNames.add(feature.name());
         }
         names = Set.copyOf(shownNames);
+        words = featureWords(shown);
         this.tscKilohertz = tscKilohertz;
+    }
+
+    /** The feature bits of one leaf. */
+    private record FeatureWords(int leaf, int subleaf, int[] bits) {}
+
+    private static List<FeatureWords> featureWords(Set<Feature> features) {
+        List<FeatureWords> words = new ArrayList<>();
+        for (Feature feature : features) {
+            FeatureWords word = null;
+            for (FeatureWords known : words) {
+                if (known.leaf == feature.leaf() && known.subleaf == feature.subleaf()) {
+                    word = known;
+                }
+            }
+            if (word == null) {
+                word = new FeatureWords(feature.leaf(), feature.subleaf(), new int[4]);
+                words.add(word);
+            }
+            word.bits[feature.register()] |= 1 << feature.bit();
+        }
+        return List.copyOf(words);
     }
 
     /** Everything that is implemented and does not slow guests down. */
@@ -97,9 +122,9 @@ public final class CpuidPolicy {
         result[1] = 0;
         result[2] = 0;
         result[3] = 0;
-        for (Feature feature : features) {
-            if (feature.leaf() == leaf && feature.subleaf() == subleaf) {
-                result[feature.register()] |= 1 << feature.bit();
+        for (FeatureWords word : words) {
+            if (word.leaf == leaf && word.subleaf == subleaf) {
+                System.arraycopy(word.bits, 0, result, 0, 4);
             }
         }
         switch (leaf) {
@@ -112,7 +137,7 @@ public final class CpuidPolicy {
                 result[1] = 8 << 8 | 1 << 16; // CLFLUSH of 64 bytes, one logical processor in the package
             }
             case 2 -> {
-                result[0] = 0x00FEFF01; // see leaves 4 and 0x18
+                result[0] = 0x0000FF01; // see leaf 4
             }
             case 4 -> cache(subleaf, result);
             case 0xB -> {

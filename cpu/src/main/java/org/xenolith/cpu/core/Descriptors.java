@@ -151,11 +151,12 @@ public final class Descriptors {
         return c.systemLoad(3, at + 8);
     }
 
-    /** Sets the accessed bit in the table. */
-    public static void markAccessed(Cpu c, int selector, long d) {
+    /** Sets the accessed bit in the table and in the value that is returned. May fault: before anything is committed. */
+    public static long markAccessed(Cpu c, int selector, long d) {
         if ((d >>> 40 & ACCESSED) == 0) {
             setType(c, selector, (int) (d >>> 40) & 0xff | ACCESSED);
         }
+        return d | (long) ACCESSED << 40;
     }
 
     /** Rewrites the byte of type, S, DPL and P in the table. */

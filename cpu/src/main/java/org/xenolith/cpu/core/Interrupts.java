@@ -190,7 +190,7 @@ public final class Interrupts {
         if (!Descriptors.present(d)) {
             throw c.fault(GuestFault.NP, Descriptors.error(selector));
         }
-        return d;
+        return Descriptors.markAccessed(c, selector, d);
     }
 
     private static void enterHandler(Cpu c, long saved, boolean interruptGate) {

@@ -58,10 +58,10 @@ public final class PendingStack {
             c.store(w, sp, value);
             return;
         }
-        boolean big = (access & Descriptors.BIG) != 0 && !c.v86;
+        boolean big = (access & Descriptors.BIG) != 0;
         long offset = sp - bytes & (big ? 0xffffffffL : 0xffffL);
         long last = offset + bytes - 1;
-        boolean down = c.protectedMode && (access & Descriptors.CONFORMING) != 0;
+        boolean down = (inner || c.protectedMode) && (access & Descriptors.CONFORMING) != 0;
         boolean outside = down ? offset <= limit || last > (big ? 0xffffffffL : 0xffffL) : last > limit;
         if (outside) {
             throw c.fault(GuestFault.SS, error);

@@ -52,7 +52,7 @@ public final class Segments {
         if (!Descriptors.present(d)) {
             throw c.fault(GuestFault.SS, Descriptors.error(selector));
         }
-        set(c, VcpuState.SS, selector, d);
+        set(c, VcpuState.SS, selector, Descriptors.markAccessed(c, selector, d));
         c.refresh();
     }
 
@@ -63,7 +63,7 @@ public final class Segments {
         }
         long d = Descriptors.fetch(c, selector, GuestFault.GP);
         checkData(c, selector, d, c.cpl, GuestFault.GP);
-        set(c, segment, selector, d);
+        set(c, segment, selector, Descriptors.markAccessed(c, selector, d));
     }
 
     /** The checks of a load of ES, DS, FS or GS at a privilege level. */
@@ -93,9 +93,8 @@ public final class Segments {
         c.state.setSegment(VcpuState.SS, selector, 0, 0, VcpuState.UNUSABLE | cpl << 5);
     }
 
-    /** Commits a checked descriptor to a segment register and marks it accessed. */
+    /** Commits a descriptor, checked and marked accessed, to a segment register. */
     public static void set(Cpu c, int segment, int selector, long d) {
-        Descriptors.markAccessed(c, selector, d);
         c.state.setSegment(
                 segment,
                 selector,
@@ -161,7 +160,7 @@ public final class Segments {
         if (!Descriptors.present(d)) {
             throw c.fault(GuestFault.SS, error);
         }
-        stack.segment(selector, d, error);
+        stack.segment(selector, Descriptors.markAccessed(c, selector, d), error);
         return stack;
     }
 

@@ -123,9 +123,10 @@ public final class TaskSwitch {
             c.setControl(VcpuState.CR3, newCr3);
             c.flushTlbNonGlobal();
         }
-        loadNew(c, wide, newRip, newFlags, registers, selectors, ldt);
-        if (trap) {
-            c.pendingDebug |= DR6_BT;
+        if (loadNew(c, wide, newRip, newFlags, registers, selectors, ldt) && trap) {
+            int dr6 = VcpuState.DR + 6 * 8;
+            c.setControl(dr6, c.control(dr6) | DR6_BT);
+            Interrupts.deliver(c, GuestFault.DB, 0, false, Interrupts.Kind.FAULT_OR_TRAP, c.rip());
         }
     }
 
@@ -148,7 +149,8 @@ public final class TaskSwitch {
         }
     }
 
-    private static void loadNew(
+    /** False when the new task began with a fault. */
+    private static boolean loadNew(
             Cpu c, boolean wide, long rip, long flags, long[] registers, int[] selectors, int ldt) {
         for (int n = 0; n < 8; n++) {
             c.setGpr(n, wide ? registers[n] : registers[n] | 0xffff0000L);
@@ -180,6 +182,7 @@ public final class TaskSwitch {
                     loadData(c, ORDER[n], selectors[n]);
                 }
             }
+            return true;
         } catch (GuestFault f) {
             Interrupts.deliver(
                     c,
@@ -188,6 +191,7 @@ public final class TaskSwitch {
                     GuestFault.hasErrorCode(f.vector),
                     Interrupts.Kind.FAULT_OR_TRAP,
                     rip);
+            return false;
         }
     }
 
@@ -222,7 +226,7 @@ public final class TaskSwitch {
         if (!Descriptors.present(d)) {
             throw c.fault(GuestFault.NP, error);
         }
-        Segments.set(c, VcpuState.CS, selector, d);
+        Segments.set(c, VcpuState.CS, selector, Descriptors.markAccessed(c, selector, d));
         if (rip > (Descriptors.limit(d) & 0xffffffffL)) {
             throw c.generalProtection(0);
         }
@@ -240,7 +244,7 @@ public final class TaskSwitch {
         if (!Descriptors.present(d)) {
             throw c.fault(GuestFault.SS, error);
         }
-        Segments.set(c, VcpuState.SS, selector, d);
+        Segments.set(c, VcpuState.SS, selector, Descriptors.markAccessed(c, selector, d));
     }
 
     private static void loadData(Cpu c, int segment, int selector) {
@@ -249,6 +253,6 @@ public final class TaskSwitch {
         }
         long d = Descriptors.fetch(c, selector, GuestFault.TS);
         Segments.checkData(c, selector, d, c.cpl, GuestFault.TS);
-        Segments.set(c, segment, selector, d);
+        Segments.set(c, segment, selector, Descriptors.markAccessed(c, selector, d));
     }
 }

@@ -36,7 +36,7 @@ public final class FarControl {
         long d = target(c, selector);
         if (Descriptors.isSegment(d)) {
             checkDirect(c, selector, d);
-            checkOffset(c, selector, d, offset);
+            d = checkOffset(c, selector, d, offset);
             enterCode(c, selector, d, offset);
             return;
         }
@@ -86,8 +86,11 @@ public final class FarControl {
         }
     }
 
-    /** The target must lie in its segment, or be canonical when that is 64-bit code. */
-    private static void checkOffset(Cpu c, int selector, long d, long offset) {
+    /**
+     * The target must lie in its segment, or be canonical when that is 64-bit code. The last check of a code segment:
+     * returns the descriptor marked accessed.
+     */
+    private static long checkOffset(Cpu c, int selector, long d, long offset) {
         if (c.longMode && Descriptors.isLong(d)) {
             if (Descriptors.isBig(d)) {
                 throw selectorFault(c, selector);
@@ -98,6 +101,7 @@ public final class FarControl {
         } else if (Long.compareUnsigned(offset, Descriptors.limit(d) & 0xffffffffL) > 0) {
             throw c.generalProtection(0);
         }
+        return Descriptors.markAccessed(c, selector, d);
     }
 
     private static void enterCode(Cpu c, int selector, long d, long offset) {
@@ -178,7 +182,7 @@ public final class FarControl {
         if (!Descriptors.isConforming(d) && Descriptors.dpl(d) != c.cpl) {
             throw selectorFault(c, code);
         }
-        checkOffset(c, code, d, offset);
+        d = checkOffset(c, code, d, offset);
         enterCode(c, code, d, offset);
     }
 
@@ -186,7 +190,7 @@ public final class FarControl {
         long offset = gateOffset(c, selector, gate);
         int code = Descriptors.gateSelector(gate);
         long d = gateTarget(c, code);
-        checkOffset(c, code, d, offset);
+        d = checkOffset(c, code, d, offset);
         boolean inner = !Descriptors.isConforming(d) && Descriptors.dpl(d) < c.cpl;
         if (c.longMode) {
             gateCallLong(c, i, code, d, offset, inner);
@@ -258,7 +262,7 @@ public final class FarControl {
         long d = target(c, selector);
         if (Descriptors.isSegment(d)) {
             checkDirect(c, selector, d);
-            checkOffset(c, selector, d, offset);
+            d = checkOffset(c, selector, d, offset);
             pushReturn(c, i);
             enterCode(c, selector, d, offset);
             return;
@@ -301,7 +305,7 @@ public final class FarControl {
         }
         long d = returnTarget(c, selector);
         int level = selector & 3;
-        checkOffset(c, selector, d, rip);
+        d = checkOffset(c, selector, d, rip);
         if (level == c.cpl) {
             c.drop(2L * bytes + release);
             enterCode(c, selector, d, rip);
@@ -345,7 +349,7 @@ public final class FarControl {
         if (!Descriptors.present(d)) {
             throw c.fault(GuestFault.SS, Descriptors.error(selector));
         }
-        return d;
+        return Descriptors.markAccessed(c, selector, d);
     }
 
     private static void commitOuter(
@@ -449,7 +453,7 @@ public final class FarControl {
         if (c.cpl == 0) {
             mask |= Flags.IOPL | (w >= 2 ? Flags.VIF | Flags.VIP : 0);
         }
-        checkOffset(c, selector, d, rip);
+        d = checkOffset(c, selector, d, rip);
         if (level == c.cpl && c.mode != 3) {
             c.drop(3L * bytes);
             Flags.set(c, Flags.get(c) & ~mask | popped & mask);

@@ -189,7 +189,7 @@ public final class SystemRegs {
     private static void setCr4(Cpu c, long value) {
         long old = c.control(VcpuState.CR4);
         long changed = old ^ value;
-        if ((value & changed & ~CpuidPolicy.cr4Mask(c.world)) != 0 || value >>> 32 != 0) {
+        if ((value & changed) != 0 && (value & changed & ~CpuidPolicy.cr4Mask(c.world)) != 0) {
             throw c.generalProtection(0);
         }
         long cr3 = c.control(VcpuState.CR3);
