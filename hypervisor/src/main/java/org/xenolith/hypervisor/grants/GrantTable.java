@@ -63,6 +63,8 @@ public final class GrantTable {
     private final List<Frame> statusFrames = new ArrayList<>();
     private final Map<Integer, Active> active = new HashMap<>();
     private int version = 1;
+    /** The domain is gone; some of its frames may still be in use by others. */
+    private boolean destroyed;
 
     private final Map<Integer, Mapping> mappings = new HashMap<>();
     private int nextHandle;
@@ -242,6 +244,9 @@ public final class GrantTable {
      * @param copy whether this is for a copy, for which entries may grant part of a page
      */
     synchronized Access acquire(int ref, int by, boolean writable, boolean copy) {
+        if (destroyed) {
+            throw new GrantException(GrantStatus.BAD_DOMAIN);
+        }
         if (ref < 0 || ref >= entries()) {
             throw new GrantException(GrantStatus.BAD_REF);
         }
@@ -342,6 +347,9 @@ public final class GrantTable {
         if (use.readers == 0) {
             active.remove(access.ref);
             memory.unpin(use.mfn);
+            if (destroyed && active.isEmpty()) {
+                releasePages();
+            }
         }
     }
 
@@ -522,13 +530,18 @@ public final class GrantTable {
             for (Frame frame : statusFrames) {
                 hide(frame);
             }
-            // Grants that others still use need their entries' pages no more, but release() clears marks there.
+            destroyed = true;
             if (active.isEmpty()) {
-                frames.forEach(frame -> memory.releaseHypervisorFrame(frame.mfn));
-                statusFrames.forEach(frame -> memory.releaseHypervisorFrame(frame.mfn));
-                frames.clear();
-                statusFrames.clear();
+                releasePages();
             }
         }
+    }
+
+    /** Once no grant is in use: ending a use clears marks in the table. */
+    private void releasePages() {
+        frames.forEach(frame -> memory.releaseHypervisorFrame(frame.mfn));
+        statusFrames.forEach(frame -> memory.releaseHypervisorFrame(frame.mfn));
+        frames.clear();
+        statusFrames.clear();
     }
 }
