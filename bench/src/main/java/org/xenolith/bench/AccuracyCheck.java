@@ -17,9 +17,11 @@ final class AccuracyCheck {
     static final double CLOCK_TOLERANCE_SECONDS = 1.0;
     static final double NAP_SECONDS = 10.0;
     static final double NAP_TOLERANCE = 0.01;
+    static final long MEMORY_OVERHEAD = 250L << 20;
 
     private static final Pattern CLOCK = Pattern.compile("CLOCK (\\d+\\.\\d+) (\\d+\\.\\d+)$");
     private static final Pattern DATE = Pattern.compile("DATE (\\d+)$");
+    private static final Pattern FREE = Pattern.compile("FREE (\\d+)$");
     private static final Pattern STATUS = Pattern.compile("STATUS ([a-z0-9]+) (\\d+)$");
 
     /**
@@ -30,6 +32,8 @@ final class AccuracyCheck {
      * @param clockError the same of CLOCK_REALTIME, seconds
      * @param napSeconds length of {@code sleep 10} by the host's clock
      * @param guestNapSeconds the same by the guest's monotonic clock
+     * @param residentBytes of the host process at the end of the nap, when the guest was idle; 0 when unknown
+     * @param guestFreeBytes what the guest's kernel called free then
      * @param trouble why the script did not finish; empty when it did
      */
     record Transcript(
@@ -38,6 +42,8 @@ final class AccuracyCheck {
             double clockError,
             double napSeconds,
             double guestNapSeconds,
+            long residentBytes,
+            long guestFreeBytes,
             String trouble) {}
 
     /**
@@ -58,64 +64,120 @@ final class AccuracyCheck {
      * @param scriptLimit longest wait for the rest
      */
     static Transcript read(Console console, Duration bootLimit, Duration scriptLimit) throws BenchException {
-        Map<String, List<String>> outputs = new LinkedHashMap<>();
+        Reader reader = new Reader(console);
         Duration limit = bootLimit;
         long deadline = System.nanoTime() + limit.toNanos();
-        long wallOffset = System.currentTimeMillis() * 1_000_000 - System.nanoTime();
-        double dateError = Double.NaN;
-        double clockError = Double.NaN;
-        double napSeconds = Double.NaN;
-        double guestNap = Double.NaN;
-        double guestNapStart = Double.NaN;
-        long napStart = 0;
-        String section = null;
         while (true) {
             Console.Line line = console.next(deadline);
             if (line == null || line.end()) {
                 String last = console.tail().isEmpty()
                         ? ""
                         : "; last line: " + console.tail().getLast();
-                String why = line == null
-                        ? "not finished within " + limit.toSeconds() + " s" + last
-                        : "ended early with status " + console.exitStatus() + last;
-                return new Transcript(outputs, dateError, clockError, napSeconds, guestNap, why);
+                return reader.transcript(
+                        line == null
+                                ? "not finished within " + limit.toSeconds() + " s" + last
+                                : "ended early with status " + console.exitStatus() + last);
             }
+            if (line.text().contains("Kernel panic")) {
+                return reader.transcript(line.text().strip());
+            }
+            if (line.text().endsWith("BEGIN clock")) {
+                limit = scriptLimit;
+                deadline = line.nanoTime() + limit.toNanos();
+            }
+            if (reader.accept(line)) {
+                return reader.transcript("");
+            }
+        }
+    }
+
+    /** Collects a transcript line by line. */
+    private static final class Reader {
+        private static final String LAST_SECTION = "busybox";
+
+        private final Console console;
+        private final Map<String, List<String>> outputs = new LinkedHashMap<>();
+        private final long wallOffset = System.currentTimeMillis() * 1_000_000 - System.nanoTime();
+        private double dateError = Double.NaN;
+        private double clockError = Double.NaN;
+        private double napSeconds = Double.NaN;
+        private double guestNap = Double.NaN;
+        private double guestMonotonic = Double.NaN;
+        private long napStart;
+        private long residentBytes;
+        private long freeBytes;
+        private String section;
+
+        Reader(Console console) {
+            this.console = console;
+        }
+
+        /** Whether this was the last line of the last section. */
+        boolean accept(Console.Line line) {
             String text = line.text();
-            double hostNow = (line.nanoTime() + wallOffset) / 1e9;
             Matcher status = STATUS.matcher(text);
-            if (section != null && !status.matches()) {
-                outputs.get(section).add(text);
-                continue;
-            }
-            Matcher clock = CLOCK.matcher(text);
-            Matcher date = DATE.matcher(text);
             if (status.matches()) {
                 outputs.computeIfAbsent(status.group(1), s -> new ArrayList<>()).add(text);
                 section = null;
-                if (status.group(1).equals("busybox")) {
-                    return new Transcript(outputs, dateError, clockError, napSeconds, guestNap, "");
-                }
+                return status.group(1).equals(LAST_SECTION);
+            }
+            if (section != null) {
+                outputs.get(section).add(text);
             } else if (text.startsWith("OUTPUT ")) {
                 section = text.substring("OUTPUT ".length()).strip();
                 outputs.put(section, new ArrayList<>());
-            } else if (clock.find()) {
+            } else {
+                clocks(line, (line.nanoTime() + wallOffset) / 1e9);
+            }
+            return false;
+        }
+
+        private void clocks(Console.Line line, double hostNow) {
+            String text = line.text();
+            Matcher clock = CLOCK.matcher(text);
+            Matcher date = DATE.matcher(text);
+            Matcher free = FREE.matcher(text);
+            if (clock.find()) {
                 clockError = Double.parseDouble(clock.group(1)) - hostNow;
-                guestNap = Double.parseDouble(clock.group(2)) - guestNapStart;
-                guestNapStart = Double.parseDouble(clock.group(2));
+                guestNap = Double.parseDouble(clock.group(2)) - guestMonotonic;
+                guestMonotonic = Double.parseDouble(clock.group(2));
             } else if (date.find()) {
-                /* date cuts to whole seconds: on average it is half a second behind. */
+                /* date cuts to whole seconds, and so must we. */
                 dateError = Long.parseLong(date.group(1)) - Math.floor(hostNow);
-            } else if (text.strip().endsWith("BEGIN clock")) {
-                limit = scriptLimit;
-                deadline = line.nanoTime() + limit.toNanos();
-            } else if (text.strip().endsWith("BEGIN sleep")) {
+            } else if (free.find()) {
+                freeBytes = Long.parseLong(free.group(1)) << 10;
+            } else if (text.endsWith("BEGIN sleep")) {
                 napStart = line.nanoTime();
-            } else if (text.strip().endsWith("SLEPT")) {
+            } else if (text.endsWith("SLEPT")) {
                 napSeconds = (line.nanoTime() - napStart) / 1e9;
-            } else if (text.contains("Kernel panic")) {
-                return new Transcript(outputs, dateError, clockError, napSeconds, guestNap, text.strip());
+                residentBytes = console.residentBytes();
             }
         }
+
+        Transcript transcript(String trouble) {
+            return new Transcript(
+                    outputs, dateError, clockError, napSeconds, guestNap, residentBytes, freeBytes, trouble);
+        }
+    }
+
+    /**
+     * Resident memory of an idle guest's process against what the guest touched, of which the memory that its kernel does
+     * not call free is the lower bound.
+     *
+     * @param memoryBytes the guest's size
+     */
+    static Finding memory(Transcript guest, long memoryBytes) {
+        long used = memoryBytes - guest.guestFreeBytes();
+        boolean known = guest.residentBytes() > 0 && guest.guestFreeBytes() > 0;
+        long overhead = guest.residentBytes() - used;
+        return new Finding(
+                "memory",
+                known && overhead <= MEMORY_OVERHEAD,
+                known
+                        ? String.format(
+                                "resident %d MiB with an idle guest that uses %d MiB: %d MiB more",
+                                guest.residentBytes() >> 20, used >> 20, overhead >> 20)
+                        : "unknown");
     }
 
     /** The promises of one guest, judged against the host's transcript. */

@@ -358,7 +358,8 @@ public final class BenchCommand implements Callable<Integer> {
             throws BenchException {
         DebianPackages.Options options = DebianPackages.Options.of(System::getenv);
         DebianPackages packages = new DebianPackages(options, new Notes(err));
-        Programs.Built built = new Programs(options.cache().resolve("bench"), compiler).build();
+        Programs programs = new Programs(options.cache().resolve("bench"), compiler);
+        Programs.Built built = programs.build();
         workloads.stream()
                 .filter(w -> built.missing().containsKey(w.program()))
                 .forEach(w ->
@@ -390,7 +391,7 @@ public final class BenchCommand implements Callable<Integer> {
                 new PlanWatcher.Limits(Duration.ofSeconds(bootTimeout), Round.workloadLimit(time, timeout));
         return new Round.Setup(
                 kernelFile == null ? null : kernelFile.toAbsolutePath(),
-                busyboxFile.toAbsolutePath(),
+                programs.runnable(busyboxFile.toAbsolutePath()),
                 built.files(),
                 append,
                 time,

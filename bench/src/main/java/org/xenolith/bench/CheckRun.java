@@ -63,9 +63,14 @@ final class CheckRun {
             String label = entry.getKey().label();
             err.println("xeno bench: check under " + label);
             List<AccuracyCheck.Finding> findings;
-            try (Console console = entry.getValue().start(setup.kernel(), image, setup.append())) {
-                findings = AccuracyCheck.judge(
-                        AccuracyCheck.read(console, setup.limits().boot(), LIMIT), host);
+            Machine machine = entry.getValue();
+            try (Console console = machine.start(setup.kernel(), image, setup.append())) {
+                AccuracyCheck.Transcript guest =
+                        AccuracyCheck.read(console, setup.limits().boot(), LIMIT);
+                findings = AccuracyCheck.judge(guest, host);
+                if (machine.contestant() == Contestant.XENOLITH) {
+                    findings.add(AccuracyCheck.memory(guest, machine.memoryBytes()));
+                }
             }
             ok &= findings.stream().allMatch(AccuracyCheck.Finding::ok);
             all.put(label, findings);

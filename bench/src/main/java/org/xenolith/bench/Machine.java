@@ -52,6 +52,12 @@ record Machine(Contestant contestant, List<String> command, String console, Stri
                 memory);
     }
 
+    /** The memory's size in bytes. */
+    long memoryBytes() {
+        long number = Long.parseLong(memory.substring(0, memory.length() - 1));
+        return number << (memory.endsWith("G") ? 30 : 20);
+    }
+
     /** The whole command for a kernel and an initramfs. */
     List<String> boot(Path kernel, Path initrd, String append) {
         String line = ("console=" + console + " " + KERNEL_ARGUMENTS + " " + append).strip();

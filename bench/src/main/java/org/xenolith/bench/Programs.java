@@ -161,6 +161,23 @@ final class Programs {
         }
     }
 
+    /** The file itself where it may be run, otherwise a copy that may: the package cache keeps files, not programs. */
+    Path runnable(Path program) throws BenchException {
+        if (Files.isExecutable(program)) {
+            return program;
+        }
+        try {
+            Files.createDirectories(cache);
+            Path copy = Files.createTempFile(cache, "copy", "");
+            Files.copy(program, copy, StandardCopyOption.REPLACE_EXISTING);
+            Files.setPosixFilePermissions(copy, PosixFilePermissions.fromString("rwxr-xr-x"));
+            Path target = cache.resolve(program.getFileName());
+            return Files.move(copy, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        } catch (IOException e) {
+            throw new BenchException("cannot copy " + program + " to " + cache + ": " + e.getMessage(), e);
+        }
+    }
+
     static String firstError(String log) {
         return log.lines()
                 .filter(line -> line.contains("error:") || line.contains("cannot find"))

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 final class AccuracyCheckTest {
     private static AccuracyCheck.Transcript transcript(List<String> lines, double nap) {
-        return new AccuracyCheck.Transcript(Map.of("float", lines), 0, 0.002, nap, nap, "");
+        return new AccuracyCheck.Transcript(Map.of("float", lines), 0, 0.002, nap, nap, 400L << 20, 412L << 20, "");
     }
 
     @Test
@@ -33,9 +33,18 @@ final class AccuracyCheckTest {
     }
 
     @Test
+    void residentMemoryIsJudgedByWhatTheGuestUses() {
+        AccuracyCheck.Transcript idle = transcript(List.of(), 10);
+        assertThat(AccuracyCheck.memory(idle, 512L << 20))
+                .isEqualTo(new AccuracyCheck.Finding(
+                        "memory", false, "resident 400 MiB with an idle guest that uses 100 MiB: 300 MiB more"));
+        assertThat(AccuracyCheck.memory(idle, 600L << 20).ok()).isTrue();
+    }
+
+    @Test
     void clocksThatWereNeverReadAreNotOk() {
-        AccuracyCheck.Transcript silent =
-                new AccuracyCheck.Transcript(Map.of(), Double.NaN, Double.NaN, Double.NaN, Double.NaN, "ended early");
+        AccuracyCheck.Transcript silent = new AccuracyCheck.Transcript(
+                Map.of(), Double.NaN, Double.NaN, Double.NaN, Double.NaN, 0, 0, "ended early");
         assertThat(AccuracyCheck.judge(silent, transcript(List.of("a"), 10))).noneMatch(AccuracyCheck.Finding::ok);
     }
 
@@ -50,7 +59,7 @@ final class AccuracyCheckTest {
     @Test
     void aTranscriptIsReadFromAConsole() throws BenchException {
         String script = "echo BEGIN clock; echo CLOCK $(date +%s).500000000 100.0; echo DATE $(date +%s); "
-                + "echo BEGIN sleep; sleep 0.2; echo SLEPT; echo CLOCK $(date +%s).500000000 100.2; "
+                + "echo BEGIN sleep; sleep 0.2; echo SLEPT; echo FREE 2048; echo CLOCK $(date +%s).500000000 100.2; "
                 + "echo OUTPUT float; echo one; echo; echo STATUS float 0; "
                 + "echo OUTPUT busybox; echo STATUS busybox 3; sleep 50";
         AccuracyCheck.Transcript read;
@@ -60,6 +69,8 @@ final class AccuracyCheckTest {
         assertThat(read.trouble()).isEmpty();
         assertThat(read.outputs().get("float")).containsExactly("one", "", "STATUS float 0");
         assertThat(read.outputs().get("busybox")).containsExactly("STATUS busybox 3");
+        assertThat(read.guestFreeBytes()).isEqualTo(2048L << 10);
+        assertThat(read.residentBytes()).isPositive();
         assertThat(read.napSeconds()).isBetween(0.15, 2.0);
         assertThat(Math.abs(read.clockError())).isLessThan(1.5);
     }

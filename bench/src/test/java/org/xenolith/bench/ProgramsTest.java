@@ -60,6 +60,15 @@ final class ProgramsTest {
     }
 
     @Test
+    void aProgramThatMayNotBeRunIsCopied() throws Exception {
+        Path kept = Files.writeString(directory.resolve("kept"), "contents");
+        Path copy = new Programs(directory.resolve("cache"), "cc").runnable(kept);
+        assertThat(copy).isExecutable().hasContent("contents").isNotEqualTo(kept);
+        assertThat(new Programs(directory.resolve("cache"), "cc").runnable(copy))
+                .isEqualTo(copy);
+    }
+
+    @Test
     void theFirstErrorOfALogIsFound() {
         assertThat(Programs.firstError("a.c: In function f:\n a.c:1: error: what\n more"))
                 .isEqualTo("a.c:1: error: what");

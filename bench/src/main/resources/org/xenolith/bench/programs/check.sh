@@ -14,6 +14,7 @@ echo "DATE $($bb date +%s)"
 echo "BEGIN sleep"
 $bb sleep $nap
 echo "SLEPT"
+echo "FREE $($bb awk '/^MemFree/ { print $2 }' /proc/meminfo)"
 $xcheck clock
 
 echo "OUTPUT float"
