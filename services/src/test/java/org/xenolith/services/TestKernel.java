@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import java.util.zip.GZIPOutputStream;
 import net.jpountz.lz4.LZ4Factory;
@@ -138,6 +139,47 @@ public final class TestKernel {
             out.putLong(value);
         } else {
             out.putInt((int) value);
+        }
+    }
+
+    /** The ELF file with a symbol table behind it. A name that starts with '*' is of a section. */
+    public byte[] elfWithSymbols(Map<String, Long> symbols) {
+        byte[] elf = elf();
+        ByteArrayOutputStream names = new ByteArrayOutputStream();
+        names.write(0);
+        int entrySize = wide ? 24 : 16;
+        ByteBuffer table = ByteBuffer.allocate((symbols.size() + 1) * entrySize).order(ByteOrder.LITTLE_ENDIAN);
+        table.position(entrySize);
+        symbols.forEach((name, address) -> {
+            int info = name.startsWith("*") ? 3 : 0x12;
+            table.putInt(names.size());
+            if (wide) {
+                table.put((byte) info).put((byte) 0).putShort((short) 1).putLong(address).putLong(1);
+            } else {
+                table.putInt(address.intValue()).putInt(1).put((byte) info).put((byte) 0).putShort((short) 1);
+            }
+            names.writeBytes((name + '\0').getBytes(StandardCharsets.US_ASCII));
+        });
+        int headerSize = wide ? 64 : 40;
+        int sections = elf.length + table.capacity() + names.size();
+        ByteBuffer out = ByteBuffer.allocate(sections + 3 * headerSize).order(ByteOrder.LITTLE_ENDIAN);
+        out.put(elf).put(table.array()).put(names.toByteArray());
+        section(out, sections + headerSize, 2, elf.length, table.capacity(), entrySize);
+        section(out, sections + 2 * headerSize, 3, elf.length + table.capacity(), names.size(), 0);
+        if (wide) {
+            out.putLong(40, sections).putShort(58, (short) headerSize).putShort(60, (short) 3);
+        } else {
+            out.putInt(32, sections).putShort(46, (short) headerSize).putShort(48, (short) 3);
+        }
+        return out.array();
+    }
+
+    private void section(ByteBuffer out, int at, int type, int offset, int size, int entrySize) {
+        out.putInt(at + 4, type);
+        if (wide) {
+            out.putLong(at + 24, offset).putLong(at + 32, size).putInt(at + 40, 2).putLong(at + 56, entrySize);
+        } else {
+            out.putInt(at + 16, offset).putInt(at + 20, size).putInt(at + 24, 2).putInt(at + 36, entrySize);
         }
     }
 

@@ -11,6 +11,8 @@ final class Watch {
     final int depth;
     /** Takes the absolute path of a change; called under the store's lock. */
     final Consumer<String> events;
+    /** Set when nobody wants to hear any more, though an event may wait. */
+    volatile boolean closed;
 
     Watch(StoreClient client, String path, String token, int depth, Consumer<String> events) {
         this.client = client;

@@ -160,8 +160,13 @@ public final class XenStore {
     public StoreWatch watch(String path, Consumer<String> listener) {
         return locked(() -> {
             String checked = StorePath.isSpecial(path) ? path : StorePath.canonical(path, 0);
-            Watch watch = new Watch(
-                    StoreClient.HOST, checked, "", -1, changed -> pending.add(() -> listener.accept(changed)));
+            Watch[] self = new Watch[1];
+            Watch watch = new Watch(StoreClient.HOST, checked, "", -1, changed -> pending.add(() -> {
+                if (!self[0].closed) {
+                    listener.accept(changed);
+                }
+            }));
+            self[0] = watch;
             addWatch(watch);
             watch.events.accept(checked);
             return new StoreWatch(this, watch);
@@ -219,6 +224,7 @@ public final class XenStore {
     }
 
     void removeWatch(Watch watch) {
+        watch.closed = true;
         watches.remove(watch);
     }
 

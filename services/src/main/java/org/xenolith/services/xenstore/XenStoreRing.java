@@ -45,7 +45,7 @@ public final class XenStoreRing implements AutoCloseable {
     private byte[] sending;
 
     private int sent;
-    private int error;
+    private volatile int error;
     private boolean closed;
 
     /**

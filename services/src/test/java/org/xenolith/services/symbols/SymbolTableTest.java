@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
@@ -30,6 +31,7 @@ import org.xenolith.services.builder.PvhBuilder;
 import org.xenolith.services.builder.PvhConfig;
 import org.xenolith.services.loader.ElfImage;
 import org.xenolith.services.loader.ElfSegment;
+import org.xenolith.services.loader.ImageFormatException;
 import org.xenolith.services.loader.KernelImage;
 
 class SymbolTableTest {
@@ -39,7 +41,7 @@ class SymbolTableTest {
     Path directory;
 
     /** Where Linux put the parts of its table over time. */
-    private enum Layout {
+    enum Layout {
         LINUX_6_1,
         LINUX_6_2,
         LINUX_6_4,
@@ -110,6 +112,39 @@ class SymbolTableTest {
         assertThat(table.address("alias")).hasValue(BASE);
         assertThat(table.address("absent")).isEqualTo(OptionalLong.empty());
         assertThat(SymbolTable.EMPTY.describe(5)).isEqualTo("0x5");
+    }
+
+    @Test
+    void anElfSymbolTableIsPreferredInBothClasses() throws Exception {
+        Map<String, Long> symbols = Map.of("_start", 0x100000L, "test_main", 0x100400L, "*section", 0x100200L);
+        for (TestKernel kernel : List.of(TestKernel.ordinary(), TestKernel.ordinary().narrow(TestKernel.I386))) {
+            SymbolTable table = SymbolTable.of(
+                    KernelImage.load(kernel.elfWithSymbols(symbols)).elf());
+            assertThat(table.size()).isEqualTo(2);
+            assertThat(table.describe(0x1003ff)).isEqualTo("_start+0x3ff");
+            assertThat(table.describe(0x100402)).isEqualTo("test_main+0x2");
+            assertThat(table.get(0).type()).isEqualTo('T');
+        }
+        assertThat(SymbolTable.of(KernelImage.load(TestKernel.ordinary().elf()).elf()).size())
+                .isZero();
+    }
+
+    @Test
+    void aDamagedElfSymbolTableIsNeverAnException() throws Exception {
+        SplittableRandom random = Seed.random("aDamagedElfSymbolTableIsNeverAnException");
+        byte[] whole = TestKernel.ordinary().elfWithSymbols(Map.of("_start", 0x100000L, "main", 0x100400L));
+        for (int round = 0; round < 2000; round++) {
+            byte[] bad = whole.clone();
+            for (int i = 0; i < 3; i++) {
+                bad[random.nextBoolean() ? random.nextInt(64) : whole.length - 300 + random.nextInt(300)] =
+                        (byte) random.nextInt();
+            }
+            try {
+                SymbolTable.of(KernelImage.load(bad).elf());
+            } catch (ImageFormatException e) {
+                assertThat(e).hasMessageNotContaining("\n");
+            }
+        }
     }
 
     @Test

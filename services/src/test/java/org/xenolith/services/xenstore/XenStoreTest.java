@@ -8,9 +8,12 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.xenolith.abi.XenstoreRing;
 import org.xenolith.abi.XenstoreType;
 import org.xenolith.services.Seed;
@@ -387,23 +390,60 @@ class XenStoreTest {
     @Test
     void theHostsListenersRunInOrderAndMayUseTheStore() {
         List<String> heard = new ArrayList<>();
-        try (StoreWatch watch = store.watch("/tool", path -> {
+        StoreWatch watch = store.watch("/tool", path -> {
             heard.add(path);
             if (path.equals("/tool/a")) {
                 store.write("/tool/b", "from the listener");
             }
-        })) {
-            store.write("/tool/a", "1");
-            assertThat(heard).containsExactly("/tool", "/tool/a", "/tool/b");
-            store.atomically(() -> {
-                store.write("/tool/c", "1");
-                assertThat(heard).hasSize(3);
-                return null;
-            });
-            assertThat(heard).endsWith("/tool/c");
-        }
+        });
+        store.write("/tool/a", "1");
+        assertThat(heard).containsExactly("/tool", "/tool/a", "/tool/b");
+        store.atomically(() -> {
+            store.write("/tool/c", "1");
+            assertThat(heard).hasSize(3);
+            return null;
+        });
+        assertThat(heard).endsWith("/tool/c");
+        watch.close();
         store.write("/tool/d", "1");
         assertThat(heard).endsWith("/tool/c");
+    }
+
+    @Test
+    @Timeout(value = 60, unit = TimeUnit.SECONDS)
+    void manyGuestsThatWatchEachOtherNeitherBlockNorLoseAChange() throws Exception {
+        int guests = 4;
+        int rounds = 400;
+        for (int n = 1; n <= guests; n++) {
+            store.write("/local/domain/" + n + "/data", "");
+            store.setPermissions("/local/domain/" + n + "/data", Permission.list("r" + n));
+        }
+        ConcurrentLinkedQueue<Throwable> failures = new ConcurrentLinkedQueue<>();
+        List<Thread> threads = new ArrayList<>();
+        for (int n = 1; n <= guests; n++) {
+            int domain = n;
+            threads.add(Thread.ofPlatform().uncaughtExceptionHandler((thread, e) -> failures.add(e)).start(() -> {
+                try (RingClient client = new RingClient(store, domain)) {
+                    for (int other = 1; other <= guests; other++) {
+                        client.ask(XenstoreType.WATCH, "/local/domain/" + other + "/data", "w" + other);
+                    }
+                    for (int round = 0; round < rounds; round++) {
+                        int transaction = Integer.parseInt(client.ask(XenstoreType.TRANSACTION_START, ""));
+                        client.write(transaction, "data/n" + round % 20, "" + round);
+                        String end = client.ask(XenstoreType.TRANSACTION_END, transaction, "T");
+                        assertThat(end).isEqualTo("OK");
+                    }
+                }
+            }));
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        assertThat(failures).isEmpty();
+        for (int n = 1; n <= guests; n++) {
+            assertThat(store.list("/local/domain/" + n + "/data")).hasSize(20);
+            assertThat(store.read("/local/domain/" + n + "/data/n19")).isEqualTo("" + (rounds - 1));
+        }
     }
 
     @Test
