@@ -62,9 +62,6 @@ final class VectorOp extends Op {
             Raw.putLong(d, 0);
             Raw.putLong(d + 8, 0);
         }
-        if (MMX) {
-            enterMmx(c);
-        }
         if (IMMEDIATE) {
             METHOD.invokeExact(c, d, s, immediate);
         } else {
@@ -77,6 +74,10 @@ final class VectorOp extends Op {
         }
         if (MMX_RESULT) {
             Raw.putShort(c.base + destination + 8, (short) -1);
+        }
+        if (MMX) {
+            // Last, because a fault (of the store too) leaves no trace.
+            enterMmx(c);
         }
     }
 

@@ -68,15 +68,21 @@ public final class Bits {
         return a ^ bit;
     }
 
-    /** BSF and BSR of zero leave the destination alone, as every processor does. */
-    public static long bsf(Cpu c, int w, long old, long a) {
+    /** BSF and BSR of zero leave the destination alone, its upper half too, as the processors of both makers do. */
+    public static void bsf(Cpu c, Insn i) {
+        long a = i.readRm(c, i.operandSize);
+        if (a != 0) {
+            c.setReg(i.operandSize, i.reg, Long.numberOfTrailingZeros(a));
+        }
         zf(c, a == 0);
-        return a == 0 ? old : Long.numberOfTrailingZeros(a);
     }
 
-    public static long bsr(Cpu c, int w, long old, long a) {
+    public static void bsr(Cpu c, Insn i) {
+        long a = i.readRm(c, i.operandSize);
+        if (a != 0) {
+            c.setReg(i.operandSize, i.reg, 63 - Long.numberOfLeadingZeros(a));
+        }
         zf(c, a == 0);
-        return a == 0 ? old : 63 - Long.numberOfLeadingZeros(a);
     }
 
     private static void zf(Cpu c, boolean zf) {

@@ -143,15 +143,22 @@ public final class Stack {
         long frame = sp - (1L << w);
         long bp = c.gpr(VcpuState.RBP);
         long bpMasked = c.stackSize == 3 ? bp : c.stackSize == 2 ? bp & 0xffffffffL : bp & 0xffff;
-        long[] display = new long[Math.max(level, 1)];
+        // All accesses are checked first, in the order in which they will happen.
+        c.checkWritable(c.stackLinear(frame, 1 << w, true), 1 << w);
         for (int n = 1; n < level; n++) {
-            display[n - 1] = c.load(w, c.stackLinear(bpMasked - ((long) n << w), 1 << w, false));
+            c.load(w, c.stackLinear(bpMasked - ((long) n << w), 1 << w, false));
+            c.checkWritable(c.stackLinear(frame - ((long) n << w), 1 << w, true), 1 << w);
+        }
+        if (level > 0) {
+            c.checkWritable(c.stackLinear(frame - ((long) level << w), 1 << w, true), 1 << w);
         }
         long end = frame - ((long) level << w) - allocate;
         c.checkWritable(c.stackLinear(end, 1 << w, true), 1 << w);
         c.store(w, c.stackLinear(frame, 1 << w, true), c.reg(w, VcpuState.RBP));
         for (int n = 1; n < level; n++) {
-            c.store(w, c.stackLinear(frame - ((long) n << w), 1 << w, true), display[n - 1]);
+            // Loaded only now: the new frame may overlap the old one.
+            long pointer = c.load(w, c.stackLinear(bpMasked - ((long) n << w), 1 << w, false));
+            c.store(w, c.stackLinear(frame - ((long) n << w), 1 << w, true), pointer);
         }
         if (level > 0) {
             c.store(w, c.stackLinear(frame - ((long) level << w), 1 << w, true), frame);
