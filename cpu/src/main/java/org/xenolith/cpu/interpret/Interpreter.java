@@ -242,7 +242,7 @@ public final class Interpreter implements Engine, AutoCloseable {
             state.lower(VcpuState.EVENT_EXIT);
             return VcpuExit.Kicked.INSTANCE;
         }
-        if ((events & VcpuState.EVENT_NMI) != 0) {
+        if ((events & VcpuState.EVENT_NMI) != 0 && state.getInt(VcpuState.NMI_BLOCKED) == 0) {
             state.lower(VcpuState.EVENT_NMI);
             return deliver(GuestFault.NMI, 0, false, Interrupts.Kind.EXTERNAL);
         }
