@@ -162,12 +162,15 @@ public final class X87Arithmetic {
         X87.note(c, i);
         if (X87.empty(c, 0) || X87.empty(c, 1)) {
             X87.underflow(c, 0);
+            X87.finish(c, 0, X87.C1 | X87.C2);
             return;
         }
         long a = X87.st(c, 0);
         long b = X87.st(c, 1);
         int flags = F80Misc.remainder(X87.fcw(c), X87.sig(a), X87.se(a), X87.sig(b), X87.se(b), nearest != 0, a);
-        X87.finish(c, flags, X87.C0 | X87.C1 | X87.C2 | X87.C3);
+        // Without a quotient, C0 and C3 stay as they are.
+        boolean quotient = (flags & F80Misc.NO_QUOTIENT) == 0;
+        X87.finish(c, flags, quotient ? X87.C0 | X87.C1 | X87.C2 | X87.C3 : X87.C1 | X87.C2);
     }
 
     /** FXTRACT: ST(0) becomes the exponent, and the significand is pushed. */
@@ -175,7 +178,7 @@ public final class X87Arithmetic {
         X87.begin(c);
         X87.note(c, i);
         if (X87.empty(c, 0)) {
-            if (X87.underflow(c, 0) && X87.empty(c, 7)) {
+            if (X87.underflow(c, 0)) {
                 X87.push(c);
                 X87.indefinite(X87.st(c, 0));
             }

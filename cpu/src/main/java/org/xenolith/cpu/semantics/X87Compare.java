@@ -20,18 +20,16 @@ public final class X87Compare {
         }
     }
 
-    /** Sets condition codes; an unmasked exception leaves stack and codes alone, but for C1. */
+    /** Sets the condition codes, which an unmasked exception does not prevent; it only keeps the stack from popping. */
     private static void finish(Cpu c, int flags, int pops) {
-        if ((flags & F80.NO_RESULT) != 0) {
-            X87.finish(c, flags);
-        } else {
-            X87.finish(c, flags, CODES);
+        X87.finish(c, flags, CODES);
+        if ((flags & F80.NO_RESULT) == 0) {
             pops(c, pops);
         }
     }
 
     private static void underflow(Cpu c, int pops) {
-        finish(c, F80.IE | X87.SF | (X87.invalidMasked(c) ? UNORDERED : F80.NO_RESULT), pops);
+        finish(c, F80.IE | X87.SF | UNORDERED | (X87.invalidMasked(c) ? 0 : F80.NO_RESULT), pops);
     }
 
     private static void memory(Cpu c, Insn i, long bs, int be, int denormal, int pops) {
@@ -101,20 +99,21 @@ public final class X87Compare {
         int n = i.rm & 7;
         int flags;
         if (X87.empty(c, 0) || X87.empty(c, n)) {
-            flags = F80.IE | X87.SF | (X87.invalidMasked(c) ? UNORDERED : F80.NO_RESULT);
+            flags = F80.IE | X87.SF | UNORDERED | (X87.invalidMasked(c) ? 0 : F80.NO_RESULT);
         } else {
             long a = X87.st(c, 0);
             long b = X87.st(c, n);
             flags = F80Misc.compare(X87.fcw(c), X87.sig(a), X87.se(a), X87.sig(b), X87.se(b), quiet);
         }
+        long zf = (flags & X87.C3) != 0 ? Flags.ZF : 0;
+        long pf = (flags & X87.C2) != 0 ? Flags.PF : 0;
+        long cf = (flags & X87.C0) != 0 ? Flags.CF : 0;
+        Flags.setArithmetic(c, zf | pf | cf);
         if ((flags & F80.NO_RESULT) == 0) {
-            long zf = (flags & X87.C3) != 0 ? Flags.ZF : 0;
-            long pf = (flags & X87.C2) != 0 ? Flags.PF : 0;
-            long cf = (flags & X87.C0) != 0 ? Flags.CF : 0;
-            Flags.setArithmetic(c, zf | pf | cf);
             pops(c, pops);
         }
-        X87.finish(c, flags);
+        // AMD processors leave C1 alone here unless there is a stack fault.
+        X87.finish(c, flags, (flags & X87.SF) != 0 ? X87.C1 : 0);
     }
 
     /** FCOMI and FCOMIP. */

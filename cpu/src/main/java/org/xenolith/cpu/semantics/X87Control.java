@@ -101,6 +101,7 @@ public final class X87Control {
         X87.begin(c);
         X87.note(c, i);
         X87.markEmpty(c, i.rm & 7);
+        X87.finish(c, 0);
         if (pop != 0) {
             X87.pop(c);
         }

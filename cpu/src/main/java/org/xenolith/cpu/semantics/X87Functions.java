@@ -73,6 +73,7 @@ public final class X87Functions {
         X87.note(c, i);
         if (X87.empty(c, 0)) {
             X87.underflow(c, 0);
+            X87.finish(c, 0, X87.C1 | X87.C2);
             return;
         }
         long a = X87.st(c, 0);
@@ -85,6 +86,7 @@ public final class X87Functions {
         X87.note(c, i);
         if (X87.empty(c, 0)) {
             X87.underflow(c, 0);
+            X87.finish(c, 0, X87.C1 | X87.C2);
             return;
         }
         long a = X87.st(c, 0);
@@ -96,10 +98,11 @@ public final class X87Functions {
         X87.begin(c);
         X87.note(c, i);
         if (X87.empty(c, 0)) {
-            if (X87.underflow(c, 0) && X87.empty(c, 7)) {
+            if (X87.underflow(c, 0)) {
                 X87.push(c);
                 X87.indefinite(X87.st(c, 0));
             }
+            X87.finish(c, 0, X87.C1 | X87.C2);
             return false;
         }
         if (!X87.empty(c, 7)) {
@@ -107,6 +110,7 @@ public final class X87Functions {
                 X87.indefinite(X87.st(c, 0));
             }
             X87.pushOverflows(c);
+            X87.finish(c, 0, X87.C2);
             return false;
         }
         return true;

@@ -104,7 +104,8 @@ public final class X87Moves {
     public static void fld(Cpu c, Insn i) {
         X87.begin(c);
         int n = i.rm & 7;
-        if (X87.empty(c, n) && X87.empty(c, 7)) {
+        if (X87.empty(c, n)) {
+            // Underflow wins over the overflow of a full stack.
             X87.note(c, i);
             if (X87.invalidMasked(c)) {
                 X87.push(c);
@@ -231,6 +232,18 @@ public final class X87Moves {
         finishStore(c, 0, pop);
     }
 
+    /** D9 D8: FSTP ST(i) without stack fault; from an empty ST(0) nothing is stored. */
+    public static void fstpnce(Cpu c, Insn i) {
+        if (X87.empty(c, 0)) {
+            X87.begin(c);
+            X87.note(c, i);
+            X87.pop(c);
+            X87.finish(c, 0);
+        } else {
+            fst(c, i, 1);
+        }
+    }
+
     // ---------------------------------------------------------------- exchanges and moves between registers
 
     /** FXCH. */
@@ -263,7 +276,7 @@ public final class X87Moves {
         X87.finish(c, flags);
     }
 
-    /** FCMOVcc: {@code condition} is the condition code of Jcc: 2 B, 4 E, 6 BE, 10 U, and their inverses. */
+    /** FCMOVcc: {@code condition} is the condition code of Jcc: 2 B, 4 E, 6 BE, 10 U, and their inverses. C1 stays as it is. */
     public static void fcmov(Cpu c, Insn i, int condition) {
         X87.begin(c);
         X87.note(c, i);
@@ -275,6 +288,5 @@ public final class X87Moves {
         if (Flags.condition(c, condition)) {
             Raw.copy(X87.st(c, n), X87.st(c, 0), 10);
         }
-        X87.finish(c, 0);
     }
 }

@@ -43,7 +43,7 @@ public final class F80 {
     public static final int INDEFINITE_SE = 0xffff;
 
     /** How far an exponent is moved when overflow or underflow is not masked. */
-    private static final int WRAP = 0x6000;
+    static final int WRAP = 0x6000;
 
     private F80() {}
 
@@ -589,7 +589,7 @@ public final class F80 {
 
     /** {@code floor(sqrt(nh * 2^64 + nl))} for {@code nh >= 2^62}. */
     static long squareRoot(long nh, long nl) {
-        if (Long.compareUnsigned(nh, -2L) >= 0) {
+        if (nh == -1L) {
             return -1L;
         }
         double estimate = Math.sqrt((nh >>> 1) * 0x1p1 + (nh & 1)) * 0x1p32;

@@ -89,12 +89,9 @@ public final class F80Convert {
         if (F80.isBad(sig, se)) {
             return F80.nan(cw, sig, se, to);
         }
-        int flags = cw >>> 15 & F80.DE;
-        if (F80.unmasked(cw, flags, F80.DE)) {
-            return flags | F80.NO_RESULT;
-        }
+        // An unmasked denormal exception does not stop the load.
         F80.put(to, sig, se);
-        return flags;
+        return cw >>> 15 & F80.DE;
     }
 
     // ---------------------------------------------------------------- narrowing

@@ -26,8 +26,12 @@ public final class F80Functions {
 
     private F80Functions() {}
 
+    /**
+     * Pi cut to 66 significant bits: x87 units reduce arguments with this value (Intel SDM vol. 1, 8.3.8; AMD measured),
+     * and results for large arguments depend on it.
+     */
     private static BigInteger reductionPi() {
-        return PI_WIDE;
+        return PI_WIDE.shiftRight(WIDE - 64).shiftLeft(WIDE - 64);
     }
 
     // ---------------------------------------------------------------- constants, computed once
@@ -186,13 +190,17 @@ public final class F80Functions {
             return F80.DE | F80.NO_RESULT;
         }
         if (exp >= F80.BIAS) {
-            // Outside the documented range the register keeps its value; the exact cases are 2^1 - 1 and 2^-1 - 1.
-            if (sig == F80.INTEGER_BIT && exp == F80.BIAS) {
-                F80.put(to, F80.INTEGER_BIT, se >= F80.SIGN ? F80.SIGN | F80.BIAS - 1 : F80.BIAS);
-                return flags;
+            if (sig == F80.INTEGER_BIT && se == F80.BIAS) {
+                // The processor comes to 1 from below, and chops that where it is told to.
+                return F80.round(cw | F80.FULL_PRECISION, 0, F80.BIAS - 1, -1L, -1L, flags, to);
             }
+            if (sig == F80.INTEGER_BIT && exp == F80.BIAS) {
+                F80.put(to, F80.INTEGER_BIT, F80.SIGN | F80.BIAS - 1);
+                return flags | F80.PE;
+            }
+            // Outside the documented range the register keeps its value.
             F80.put(to, sig, se);
-            return flags;
+            return flags | F80.PE;
         }
         BigInteger m = significand(F80.normalSignificand(sig));
         int e = F80.normalExponent(sig, se) - F80.BIAS - 63;
@@ -227,7 +235,7 @@ public final class F80Functions {
         if (F80.unmasked(cw, flags, F80.DE)) {
             return F80.DE | F80.NO_RESULT;
         }
-        boolean below = xe < F80.BIAS;
+        boolean below = xZero || xe < F80.BIAS;
         int resultSign = below ? sign ^ F80.SIGN : sign;
         if (xInfinite || yInfinite) {
             F80.put(to, F80.INTEGER_BIT, resultSign | F80.SPECIAL);
@@ -243,6 +251,8 @@ public final class F80Functions {
         BigInteger y = significand(F80.normalSignificand(ys));
         int yExp = F80.normalExponent(ys, ye) - F80.BIAS - 63;
         if (normal == F80.INTEGER_BIT) {
+            // Exact powers of two are reported as inexact all the same.
+            flags |= F80.PE;
             return round(cw, resultSign, y.multiply(BigInteger.valueOf(Math.abs(k))), yExp, true, flags, to);
         }
         // m in units of 2^-63 is in [1, 2); bring it to [0.7, 1.4].
@@ -295,8 +305,9 @@ public final class F80Functions {
         }
         int exp = F80.normalExponent(xs, xe) - F80.BIAS;
         if (exp >= 0 && xe >= F80.SIGN) {
+            // Below the domain: the value stays and is called inexact.
             F80.put(to, xs, xe);
-            return flags;
+            return flags | F80.PE;
         }
         BigInteger x = significand(F80.normalSignificand(xs));
         BigInteger y = significand(F80.normalSignificand(ys));
@@ -325,6 +336,7 @@ public final class F80Functions {
             sum = sum.shiftLeft(-k - unit);
         }
         if (sum.equals(two)) {
+            flags |= F80.PE;
             return round(cw, resultSign, y.multiply(BigInteger.valueOf(Math.abs(k))), yExp, true, flags, to);
         }
         return logarithm(cw, resultSign, sum.subtract(two), sum.add(two), k, y, yExp, flags, to);

@@ -7,11 +7,14 @@ public final class F80Misc {
 
     public static final int C2 = 0x400;
     public static final int C3 = 0x4000;
+    /** From {@link #remainder}: there is no quotient, so C0 and C3 are not affected. */
+    public static final int NO_QUOTIENT = 1 << 17;
 
     private F80Misc() {}
 
     /**
-     * Compares; the result has C3 C2 C0 as FCOM sets them (and so ZF PF CF of FCOMI) besides the exception flags.
+     * Compares; the result has C3 C2 C0 as FCOM sets them (and so ZF PF CF of FCOMI) besides the exception flags. They
+     * are valid with {@link F80#NO_RESULT} too, which here means: do not pop.
      *
      * @param quiet quiet NaNs are not invalid (FUCOM)
      */
@@ -23,11 +26,11 @@ public final class F80Misc {
                     || F80.isSignalling(as, ae)
                     || F80.isSignalling(bs, be);
             int flags = invalid ? F80.IE : 0;
-            return F80.unmasked(cw, flags, F80.IE) ? flags | F80.NO_RESULT : flags | C0 | C2 | C3;
+            return (F80.unmasked(cw, flags, F80.IE) ? flags | F80.NO_RESULT : flags) | C0 | C2 | C3;
         }
         int flags = cw >>> 15 & F80.DE | F80.denormalFlag(as, ae) | F80.denormalFlag(bs, be);
         if (F80.unmasked(cw, flags, F80.DE)) {
-            return F80.DE | F80.NO_RESULT;
+            flags |= F80.NO_RESULT;
         }
         if (as == 0 && bs == 0) {
             return flags | C3;
@@ -135,14 +138,17 @@ public final class F80Misc {
             n = shift <= 63 - 17 ? 1 << 17 : (int) (bs >>> shift);
             n = be >= F80.SIGN ? -n : n;
         }
-        return F80.round(
-                cw | F80.FULL_PRECISION,
-                sign,
-                F80.normalExponent(as, ae) + n,
-                F80.normalSignificand(as),
-                0,
-                flags,
-                to);
+        int exp = F80.normalExponent(as, ae) + n;
+        // Where even the wrapped exponent of an unmasked exception does not fit, the result is infinity or zero.
+        if (exp <= -F80.WRAP && (cw & F80.UE) == 0) {
+            F80.put(to, 0, sign);
+            return flags | F80.UE | F80.PE;
+        }
+        if (exp >= F80.SPECIAL + F80.WRAP && (cw & F80.OE) == 0) {
+            F80.put(to, F80.INTEGER_BIT, sign | F80.SPECIAL);
+            return flags | F80.OE | F80.PE | F80.C1;
+        }
+        return F80.round(cw | F80.FULL_PRECISION, sign, exp, F80.normalSignificand(as), 0, flags, to);
     }
 
     /**
@@ -189,14 +195,14 @@ public final class F80Misc {
         int ea = ae & F80.SPECIAL;
         int eb = be & F80.SPECIAL;
         if (F80.isBad(as, ae) || F80.isBad(bs, be)) {
-            return F80.nan(cw, as, ae, bs, be, to);
+            return F80.nan(cw, as, ae, bs, be, to) | NO_QUOTIENT;
         }
         if (ea == F80.SPECIAL || F80.isZero(bs, be)) {
-            return F80.invalid(cw, to);
+            return F80.invalid(cw, to) | NO_QUOTIENT;
         }
         int flags = F80.denormalFlag(as, ae) | F80.denormalFlag(bs, be);
         if (F80.unmasked(cw, flags, F80.DE)) {
-            return F80.DE | F80.NO_RESULT;
+            return F80.DE | F80.NO_RESULT | NO_QUOTIENT;
         }
         if (as == 0 || eb == F80.SPECIAL) {
             return store(cw, as, ae, flags, to);
