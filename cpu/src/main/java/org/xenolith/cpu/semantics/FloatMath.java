@@ -13,10 +13,11 @@ import org.xenolith.memory.Raw;
  * <p>An operation gets the MXCSR of before the instruction and collects exceptions in {@link Cpu#simdExceptions}; the
  * instruction calls {@link #begin} first and {@link #finish} when all lanes are computed and before anything is written.
  *
- * <p>Speed: while rounding is to nearest, and inexact results are masked and their sticky flag is set already, which is how
- * programs run nearly always, an operation whose operands and result are ordinary normal numbers cannot change anything
- * but its result; that is one Java operation and a few tests. All else goes the exact way: unpack, compute with
- * a sticky bit, {@link #round}. Formats are told apart by {@code w}, log2 of bytes: 2 or 3.
+ * <p>Speed: while rounding is to nearest and inexact results are masked, which is how programs run nearly always, an
+ * operation whose operands and result are ordinary normal numbers is one Java operation and a few tests. It can raise nothing but
+ * the sticky inexact flag, which soon is set already; until then error-free transformations tell whether to set it. All else
+ * goes the exact way: unpack, compute with a sticky bit, {@link #round}. Formats are told apart by {@code w}, log2 of
+ * bytes: 2 or 3.
  */
 public final class FloatMath {
     public static final int IE = 1;
@@ -38,10 +39,10 @@ public final class FloatMath {
     public static final int UP = 2;
     public static final int TRUNCATE = 3;
 
-    /** Rounding control, precision mask and sticky flag, and their values in the fast case. */
-    private static final int FAST_BITS = 0x6000 | PM | PE;
+    /** Rounding control and precision mask, and their values in the fast case. */
+    private static final int FAST_BITS = 0x6000 | PM;
 
-    private static final int FAST = PM | PE;
+    private static final int FAST = PM;
 
     private static final int W32 = 2;
     private static final int W64 = 3;
@@ -103,12 +104,59 @@ public final class FloatMath {
         return (a & EXP32) == 0 && a << 1 != 0;
     }
 
+    // ---------------------------------------------------------------- was an ordinary result rounded?
+
+    private static void noteSum(Cpu c, double a, double b, double r) {
+        double part = r - a;
+        if (a - (r - part) + (b - part) != 0) {
+            c.simdExceptions |= PE;
+        }
+    }
+
+    private static void noteSum(Cpu c, float a, float b, float r) {
+        float part = r - a;
+        if (a - (r - part) + (b - part) != 0) {
+            c.simdExceptions |= PE;
+        }
+    }
+
+    /**
+     * True when {@code r}, the rounded product of normal numbers, is exact: the zeros below both significands make up
+     * for the bits that a product of 105 or 106 bits has too many.
+     */
+    private static boolean exactProduct(long a, long b, long r) {
+        int zeros = Long.numberOfTrailingZeros(a | 1L << 52) + Long.numberOfTrailingZeros(b | 1L << 52);
+        long carry = (r >>> 52 & 0x7ff) - (a >>> 52 & 0x7ff) - (b >>> 52 & 0x7ff) + 1023;
+        return zeros >= 52 + carry;
+    }
+
+    private static boolean exactProduct(int a, int b, int r) {
+        int zeros = Integer.numberOfTrailingZeros(a | 1 << 23) + Integer.numberOfTrailingZeros(b | 1 << 23);
+        int carry = (r >>> 23 & 0xff) - (a >>> 23 & 0xff) - (b >>> 23 & 0xff) + 127;
+        return zeros >= 23 + carry;
+    }
+
+    /** True when {@code a * b == product} without rounding. */
+    private static boolean exactly(double a, double b, double product) {
+        return a * b == product
+                && exactProduct(
+                        Double.doubleToRawLongBits(a),
+                        Double.doubleToRawLongBits(b),
+                        Double.doubleToRawLongBits(product));
+    }
+
     // ---------------------------------------------------------------- arithmetic, binary64
 
     static long add64(Cpu c, int csr, long a, long b) {
         if ((csr & FAST_BITS) == FAST) {
-            long r = Double.doubleToRawLongBits(Double.longBitsToDouble(a) + Double.longBitsToDouble(b));
+            double x = Double.longBitsToDouble(a);
+            double y = Double.longBitsToDouble(b);
+            double z = x + y;
+            long r = Double.doubleToRawLongBits(z);
             if ((ordinary(r) || r << 1 == 0) && !denormal(a) && !denormal(b)) {
+                if ((csr & PE) == 0) {
+                    noteSum(c, x, y, z);
+                }
                 return r;
             }
         }
@@ -117,8 +165,14 @@ public final class FloatMath {
 
     static long sub64(Cpu c, int csr, long a, long b) {
         if ((csr & FAST_BITS) == FAST) {
-            long r = Double.doubleToRawLongBits(Double.longBitsToDouble(a) - Double.longBitsToDouble(b));
+            double x = Double.longBitsToDouble(a);
+            double y = Double.longBitsToDouble(b);
+            double z = x - y;
+            long r = Double.doubleToRawLongBits(z);
             if ((ordinary(r) || r << 1 == 0) && !denormal(a) && !denormal(b)) {
+                if ((csr & PE) == 0) {
+                    noteSum(c, x, -y, z);
+                }
                 return r;
             }
         }
@@ -127,8 +181,14 @@ public final class FloatMath {
 
     static long mul64(Cpu c, int csr, long a, long b) {
         if ((csr & FAST_BITS) == FAST) {
-            long r = Double.doubleToRawLongBits(Double.longBitsToDouble(a) * Double.longBitsToDouble(b));
+            double x = Double.longBitsToDouble(a);
+            double y = Double.longBitsToDouble(b);
+            double z = x * y;
+            long r = Double.doubleToRawLongBits(z);
             if ((ordinary(r) || r << 1 == 0 && (a << 1 == 0 || b << 1 == 0)) && !denormal(a) && !denormal(b)) {
+                if ((csr & PE) == 0 && z != 0 && !exactProduct(a, b, r)) {
+                    c.simdExceptions |= PE;
+                }
                 return r;
             }
         }
@@ -137,8 +197,14 @@ public final class FloatMath {
 
     static long div64(Cpu c, int csr, long a, long b) {
         if ((csr & FAST_BITS) == FAST) {
-            long r = Double.doubleToRawLongBits(Double.longBitsToDouble(a) / Double.longBitsToDouble(b));
+            double x = Double.longBitsToDouble(a);
+            double y = Double.longBitsToDouble(b);
+            double z = x / y;
+            long r = Double.doubleToRawLongBits(z);
             if (ordinary(r) && !denormal(a) && !denormal(b)) {
+                if ((csr & PE) == 0 && !exactly(z, y, x)) {
+                    c.simdExceptions |= PE;
+                }
                 return r;
             }
         }
@@ -147,8 +213,13 @@ public final class FloatMath {
 
     static long sqrt64(Cpu c, int csr, long a) {
         if ((csr & FAST_BITS) == FAST) {
-            long r = Double.doubleToRawLongBits(Math.sqrt(Double.longBitsToDouble(a)));
+            double x = Double.longBitsToDouble(a);
+            double z = Math.sqrt(x);
+            long r = Double.doubleToRawLongBits(z);
             if ((ordinary(r) || r << 1 == 0) && !denormal(a)) {
+                if ((csr & PE) == 0 && z != 0 && !exactly(z, z, x)) {
+                    c.simdExceptions |= PE;
+                }
                 return r;
             }
         }
@@ -159,8 +230,14 @@ public final class FloatMath {
 
     static int add32(Cpu c, int csr, int a, int b) {
         if ((csr & FAST_BITS) == FAST) {
-            int r = Float.floatToRawIntBits(Float.intBitsToFloat(a) + Float.intBitsToFloat(b));
+            float x = Float.intBitsToFloat(a);
+            float y = Float.intBitsToFloat(b);
+            float z = x + y;
+            int r = Float.floatToRawIntBits(z);
             if ((ordinary(r) || r << 1 == 0) && !denormal(a) && !denormal(b)) {
+                if ((csr & PE) == 0) {
+                    noteSum(c, x, y, z);
+                }
                 return r;
             }
         }
@@ -169,8 +246,14 @@ public final class FloatMath {
 
     static int sub32(Cpu c, int csr, int a, int b) {
         if ((csr & FAST_BITS) == FAST) {
-            int r = Float.floatToRawIntBits(Float.intBitsToFloat(a) - Float.intBitsToFloat(b));
+            float x = Float.intBitsToFloat(a);
+            float y = Float.intBitsToFloat(b);
+            float z = x - y;
+            int r = Float.floatToRawIntBits(z);
             if ((ordinary(r) || r << 1 == 0) && !denormal(a) && !denormal(b)) {
+                if ((csr & PE) == 0) {
+                    noteSum(c, x, -y, z);
+                }
                 return r;
             }
         }
@@ -179,8 +262,14 @@ public final class FloatMath {
 
     static int mul32(Cpu c, int csr, int a, int b) {
         if ((csr & FAST_BITS) == FAST) {
-            int r = Float.floatToRawIntBits(Float.intBitsToFloat(a) * Float.intBitsToFloat(b));
+            float x = Float.intBitsToFloat(a);
+            float y = Float.intBitsToFloat(b);
+            float z = x * y;
+            int r = Float.floatToRawIntBits(z);
             if ((ordinary(r) || r << 1 == 0 && (a << 1 == 0 || b << 1 == 0)) && !denormal(a) && !denormal(b)) {
+                if ((csr & PE) == 0 && z != 0 && !exactProduct(a, b, r)) {
+                    c.simdExceptions |= PE;
+                }
                 return r;
             }
         }
@@ -189,8 +278,14 @@ public final class FloatMath {
 
     static int div32(Cpu c, int csr, int a, int b) {
         if ((csr & FAST_BITS) == FAST) {
-            int r = Float.floatToRawIntBits(Float.intBitsToFloat(a) / Float.intBitsToFloat(b));
+            float x = Float.intBitsToFloat(a);
+            float y = Float.intBitsToFloat(b);
+            float z = x / y;
+            int r = Float.floatToRawIntBits(z);
             if (ordinary(r) && !denormal(a) && !denormal(b)) {
+                if ((csr & PE) == 0 && (double) z * y != x) {
+                    c.simdExceptions |= PE;
+                }
                 return r;
             }
         }
@@ -199,8 +294,13 @@ public final class FloatMath {
 
     static int sqrt32(Cpu c, int csr, int a) {
         if ((csr & FAST_BITS) == FAST) {
-            int r = Float.floatToRawIntBits((float) Math.sqrt(Float.intBitsToFloat(a)));
+            float x = Float.intBitsToFloat(a);
+            float z = (float) Math.sqrt(x);
+            int r = Float.floatToRawIntBits(z);
             if ((ordinary(r) || r << 1 == 0) && !denormal(a)) {
+                if ((csr & PE) == 0 && (double) z * z != x) {
+                    c.simdExceptions |= PE;
+                }
                 return r;
             }
         }
@@ -596,6 +696,17 @@ public final class FloatMath {
 
     /** COMISx, UCOMISx: 0 equal, -1 below, 1 above, 2 unordered. */
     static int order(Cpu c, int csr, int w, long a, long b, boolean quietNansSignal) {
+        if (w == W64 && !denormal(a) && !denormal(b)) {
+            double x = Double.longBitsToDouble(a);
+            double y = Double.longBitsToDouble(b);
+            if (x > y) {
+                return 1;
+            } else if (x < y) {
+                return -1;
+            } else if (x == y) {
+                return 0;
+            }
+        }
         a = operand(csr, w, a);
         b = operand(csr, w, b);
         if (nan(w, a) || nan(w, b)) {
@@ -626,8 +737,13 @@ public final class FloatMath {
     /** CVTSD2SS. */
     static int narrow(Cpu c, int csr, long bits) {
         if ((csr & FAST_BITS) == FAST) {
-            int r = Float.floatToRawIntBits((float) Double.longBitsToDouble(bits));
+            double x = Double.longBitsToDouble(bits);
+            float z = (float) x;
+            int r = Float.floatToRawIntBits(z);
             if (ordinary(r) || bits << 1 == 0) {
+                if (z != x) {
+                    c.simdExceptions |= PE;
+                }
                 return r;
             }
         }
@@ -651,15 +767,19 @@ public final class FloatMath {
 
     /** CVTSI2SS from a 64-bit (or sign-extended 32-bit) integer. */
     static int fromInteger32(Cpu c, int csr, long value) {
-        if ((csr & FAST_BITS) == FAST) {
-            return Float.floatToRawIntBits((float) value);
+        if ((csr & FAST_BITS) == FAST && (value == (int) value || (csr & PE) != 0)) {
+            float z = value;
+            if ((csr & PE) == 0 && (long) z != value) {
+                c.simdExceptions |= PE;
+            }
+            return Float.floatToRawIntBits(z);
         }
         return (int) round(c, csr, W32, value < 0 ? 1 : 0, 127 + 62, Math.abs(value));
     }
 
     /** CVTSI2SD from a 64-bit (or sign-extended 32-bit) integer. */
     static long fromInteger64(Cpu c, int csr, long value) {
-        if ((csr & FAST_BITS) == FAST || value == (int) value) {
+        if (value == (int) value || (csr & (FAST_BITS | PE)) == (FAST | PE)) {
             return Double.doubleToRawLongBits((double) value);
         }
         return round(c, csr, W64, value < 0 ? 1 : 0, 1023 + 62, Math.abs(value));
