@@ -137,7 +137,8 @@ public final class DomainMemory {
     public synchronized void adoptMap() {
         ownedFrames = 0;
         for (long gfn = 0; gfn < map.limit(); gfn++) {
-            if (map.mfn(gfn) >= 0) {
+            int mfn = map.mfn(gfn);
+            if (mfn >= 0 && !foreign.containsKey(mfn)) {
                 ownedFrames++;
                 highestGfn = Math.max(highestGfn, gfn);
             }

@@ -15,6 +15,7 @@ import org.xenolith.abi.VcpuTimeInfo;
 import org.xenolith.abi.Virq;
 import org.xenolith.abi.XenCpuid;
 import org.xenolith.cpu.Engine;
+import org.xenolith.cpu.LinearMemory;
 import org.xenolith.cpu.VcpuExit;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.World;
@@ -29,8 +30,7 @@ import org.xenolith.memory.Raw;
  * it.
  *
  * <p>The thread alternates between the engine and the hypervisor. What others want from a virtual CPU they leave as a
- * request, and {@link #kick} it; it looks at requests before each entry into the engine. {@code busy} is true while the
- * thread may use guest memory, so that whoever takes memory away knows whom to wait for.
+ * request, and {@link #kick} it; it looks at requests before each entry into the engine.
  */
 public final class Vcpu implements World {
     /** Time records are renewed this often, so that rounding in the guest's conversion never adds up. */
@@ -40,6 +40,7 @@ public final class Vcpu implements World {
     private final int id;
     private final VcpuState state;
     private final Engine engine;
+    private final LinearMemory linear = new GuardedLinear();
     private final InterruptController controller;
     private final XenCpuidLeaves cpuid;
     private final MsrPolicy msrs;
@@ -57,13 +58,18 @@ public final class Vcpu implements World {
 
     private volatile long vcpuInfo;
     private int vcpuInfoMfn = -1;
+    private boolean vcpuInfoRegistered;
     private GuestArea timeArea;
     private long timeWritten;
     /** Vector by which events are announced through the interrupt controller, or 0. */
     private volatile int upcallVector;
 
     private volatile Thread thread;
+    /** The thread is in a turn: engine, hypercall or timer. Whoever pauses the domain waits for it to end. */
     private volatile boolean busy;
+    /** The thread may use cached translations. Whoever takes memory away waits for that to end, or for a flush. */
+    private volatile boolean translating;
+
     private volatile boolean flushRequested;
     private volatile boolean initRequested;
     private volatile int startupVector = -1;
@@ -113,6 +119,44 @@ public final class Vcpu implements World {
         return engine;
     }
 
+    /** Guest memory by linear address, for the virtual CPU's thread in a hypercall. */
+    public LinearMemory linear() {
+        return linear;
+    }
+
+    /** The engine's view, with the thread marked as using translations for the time of each access. */
+    private final class GuardedLinear implements LinearMemory {
+        @Override
+        public boolean read(long address, byte[] to, int offset, int length) {
+            startTranslating();
+            try {
+                return engine.linear().read(address, to, offset, length);
+            } finally {
+                translating = false;
+            }
+        }
+
+        @Override
+        public boolean write(long address, byte[] from, int offset, int length) {
+            startTranslating();
+            try {
+                return engine.linear().write(address, from, offset, length);
+            } finally {
+                translating = false;
+            }
+        }
+
+        @Override
+        public long translate(long address, boolean write) {
+            startTranslating();
+            try {
+                return engine.linear().translate(address, write);
+            } finally {
+                translating = false;
+            }
+        }
+    }
+
     public InterruptController controller() {
         return controller;
     }
@@ -155,7 +199,6 @@ public final class Vcpu implements World {
                     ShutdownReason.CRASH, "defect in Xenolith while " + this + " was at " + at + ": " + e, id, e));
         } finally {
             alarm.close();
-            flushRequested = false;
             runstate.enter(RunstateInfo.OFFLINE);
         }
     }
@@ -180,7 +223,23 @@ public final class Vcpu implements World {
             return;
         }
         alarm.set(nextDeadline);
-        leave(engine.run(clock.budget(nextDeadline)));
+        VcpuExit exit;
+        startTranslating();
+        try {
+            exit = engine.run(clock.budget(nextDeadline));
+        } finally {
+            translating = false;
+        }
+        leave(exit);
+    }
+
+    /** The flag first, then the look at the request: one of the two sides sees the other. */
+    private void startTranslating() {
+        translating = true;
+        if (flushRequested) {
+            engine.flushTlb();
+            flushRequested = false;
+        }
     }
 
     private void leave(VcpuExit exit) {
@@ -275,6 +334,13 @@ public final class Vcpu implements World {
             }
             vcpuInfoMfn = -1;
         }
+        if (engine instanceof AutoCloseable closeable) {
+            try {
+                closeable.close();
+            } catch (Exception e) {
+                throw new IllegalStateException("cannot close the " + engine.name() + " engine of " + this, e);
+            }
+        }
         state.close();
     }
 
@@ -282,10 +348,6 @@ public final class Vcpu implements World {
 
     private void serveRequests() {
         state.lower(VcpuState.EVENT_EXIT);
-        if (flushRequested) {
-            engine.flushTlb();
-            flushRequested = false;
-        }
         Long changed = changedFrames.poll();
         while (changed != null) {
             engine.invalidateFrame(changed);
@@ -345,23 +407,12 @@ public final class Vcpu implements World {
         }
     }
 
-    /** Waits until no stale translation of this virtual CPU can be used. */
+    /**
+     * Waits until no stale translation of this virtual CPU can be used. The caller may hold the domain's memory lock, so
+     * nobody may wait for that while translating.
+     */
     void awaitFlush() {
-        Vcpu own = null;
-        for (Vcpu vcpu : domain.vcpus()) {
-            if (vcpu.thread == Thread.currentThread()) {
-                own = vcpu;
-            }
-        }
-        if (own == this) {
-            return;
-        }
-        while (busy && flushRequested) {
-            // Two virtual CPUs that wait for each other: each serves the other meanwhile.
-            if (own != null && own.flushRequested) {
-                own.engine.flushTlb();
-                own.flushRequested = false;
-            }
+        while (translating && flushRequested && Thread.currentThread() != thread) {
             Thread.onSpinWait();
         }
     }
@@ -400,7 +451,7 @@ public final class Vcpu implements World {
             }
             alarm.set(DomainClock.NEVER);
             busy = false;
-            if (!woken && !flushRequested) {
+            if (!woken) {
                 clock.idle(Math.min(deadline, nextDeadline));
             }
             busy = true;
@@ -543,8 +594,6 @@ public final class Vcpu implements World {
         return vcpuInfo;
     }
 
-    private boolean vcpuInfoRegistered;
-
     /** Moves the vcpu_info into memory of the guest; only once in a domain's life. */
     public void registerVcpuInfo(long gfn, int offset) {
         if (vcpuInfoRegistered) {
@@ -579,7 +628,7 @@ public final class Vcpu implements World {
     public void registerTimeArea(long linear) {
         GuestArea area = linear == 0
                 ? null
-                : GuestArea.pin(domain.memory(), engine.linear(), linear, VcpuTimeInfo.SIZE);
+                : GuestArea.pin(domain.memory(), this.linear, linear, VcpuTimeInfo.SIZE);
         if (timeArea != null) {
             timeArea.unpin();
         }
@@ -590,7 +639,7 @@ public final class Vcpu implements World {
     /** Registers the runstate area at a linear address; 0 takes it away. */
     public void registerRunstateArea(long linear) {
         runstate.register(
-                linear == 0 ? null : GuestArea.pin(domain.memory(), engine.linear(), linear, RunstateInfo.SIZE));
+                linear == 0 ? null : GuestArea.pin(domain.memory(), this.linear, linear, RunstateInfo.SIZE));
     }
 
     private void renewTime() {
@@ -779,7 +828,7 @@ public final class Vcpu implements World {
     /** Bits 63..12 say which guest frame, the rest which hypercall page; there is one. */
     private boolean writeHypercallPage(long value) {
         long gfn = value >>> GuestPhysical.FRAME_SHIFT;
-        if ((value & GuestPhysical.FRAME_SIZE - 1) != 0 || !domain.memory().isOwned(gfn)) {
+        if ((value & GuestPhysical.FRAME_SIZE - 1) != 0 || !DomainMemory.isValid(gfn)) {
             return false;
         }
         byte[] page = HypercallPage.content(domain.parts().cpuid());

@@ -17,7 +17,7 @@ final class Call {
 
     Call(Vcpu vcpu, int width, boolean insideMulticall, long[] arguments) {
         this.vcpu = vcpu;
-        this.linear = vcpu.engine().linear();
+        this.linear = vcpu.linear();
         this.width = width;
         this.insideMulticall = insideMulticall;
         this.arguments = arguments;
