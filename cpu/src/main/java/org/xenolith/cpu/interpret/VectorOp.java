@@ -62,6 +62,10 @@ final class VectorOp extends Op {
             Raw.putLong(d, 0);
             Raw.putLong(d + 8, 0);
         }
+        if (MMX && DESTINATION != Shape.MEMORY) {
+            // Before the computation: hardware enters MMX mode even when that raises #XM.
+            enterMmx(c);
+        }
         if (IMMEDIATE) {
             METHOD.invokeExact(c, d, s, immediate);
         } else {
@@ -75,8 +79,8 @@ final class VectorOp extends Op {
         if (MMX_RESULT) {
             Raw.putShort(c.base + destination + 8, (short) -1);
         }
-        if (MMX) {
-            // Last, because a fault (of the store too) leaves no trace.
+        if (MMX && DESTINATION == Shape.MEMORY) {
+            // Last, because a fault of the store leaves no trace.
             enterMmx(c);
         }
     }
