@@ -10,11 +10,11 @@ import java.util.Set;
 import org.xenolith.cpu.core.Cr4;
 
 /**
- * What CPUID tells a guest, and which instructions it therefore has. Immutable; the hypervisor overlays APIC ids and its
- * own leaves.
+ * What CPUID tells a guest, and which instructions it therefore has. Immutable; the hypervisor overlays APIC ids and
+ * its own leaves.
  *
- * <p>The standard policy says GenuineIntel, family 6, model 0x36: an in-order core without speculation, which is what an
- * interpreter is, and which kernels know to need no mitigation against speculative side channels: no page-table
+ * <p>The standard policy says GenuineIntel, family 6, model 0x36: an in-order core without speculation, which is what
+ * an interpreter is, and which kernels know to need no mitigation against speculative side channels: no page-table
  * isolation, no retpolines. Intel rather than AMD also because leaf 0x16 then gives the clock at once, where kernels on
  * AMD first look for a timer chip, a hundred thousand port reads long.
  */
@@ -42,8 +42,10 @@ public final class CpuidPolicy {
     private CpuidPolicy(Set<Feature> wanted, int tscKilohertz) {
         EnumSet<Feature> shown = EnumSet.noneOf(Feature.class);
         shown.addAll(wanted);
-        while (shown.removeIf(feature -> feature.needs().stream().anyMatch(need -> !shown.contains(Feature.valueOf(need))))) {
+        boolean hidden = true;
+        while (hidden) {
             // What one round hides can be what others need.
+            hidden = shown.removeIf(feature -> !feature.needsMet(shown));
         }
         features = Collections.unmodifiableSet(shown);
         Set<String> shownNames = new HashSet<>();
@@ -116,6 +118,11 @@ public final class CpuidPolicy {
         return names.contains(name);
     }
 
+    /** ECX means something on input for these leaves only; elsewhere programs leave anything in it. */
+    private static boolean hasSubleaves(int leaf) {
+        return leaf == 4 || leaf == 7 || leaf == 0xB || leaf == 0xD;
+    }
+
     /** Fills {@code result} with eax, ebx, ecx and edx of a leaf. Leaves that do not exist are zero. */
     public void leaf(int leaf, int subleaf, int[] result) {
         result[0] = 0;
@@ -123,7 +130,7 @@ public final class CpuidPolicy {
         result[2] = 0;
         result[3] = 0;
         for (FeatureWords word : words) {
-            if (word.leaf == leaf && word.subleaf == subleaf) {
+            if (word.leaf == leaf && (word.subleaf == subleaf || !hasSubleaves(leaf))) {
                 System.arraycopy(word.bits, 0, result, 0, 4);
             }
         }

@@ -4,8 +4,8 @@ import java.util.Set;
 import org.xenolith.cpu.core.Cr4;
 
 /**
- * The CPUID features, a row each: where the bit is, who sees it, what it needs. What has no row is never shown, so a row
- * may exist only for what the interpreter implements.
+ * The CPUID features, a row each: where the bit is, who sees it, what it needs. What has no row is never shown, so a
+ * row may exist only for what the interpreter implements.
  *
  * <p>Names are those of the instruction table's {@code feat:} attribute where it has one. {@link Level} says who sees a
  * feature; a feature disappears together with any that it needs.
@@ -162,5 +162,15 @@ public enum Feature {
     /** Names of the features without which this one is hidden too. */
     public Set<String> needs() {
         return needs;
+    }
+
+    /** True when everything that this feature needs is among {@code shown}. */
+    boolean needsMet(Set<Feature> shown) {
+        for (String need : needs) {
+            if (!shown.contains(valueOf(need))) {
+                return false;
+            }
+        }
+        return true;
     }
 }

@@ -133,7 +133,7 @@ public final class Descriptors {
         return offset + bytes - 1 > limit ? -1 : c.wrapLinear(table + offset);
     }
 
-    /** Reads the descriptor of a selector that is not null; raises {@code vector} with the selector beyond the table. */
+    /** Reads the descriptor of a selector that is not null; beyond the table, raises {@code vector} with the selector. */
     public static long fetch(Cpu c, int selector, int vector) {
         long at = address(c, selector, 8);
         if (at == -1) {
@@ -151,7 +151,7 @@ public final class Descriptors {
         return c.systemLoad(3, at + 8);
     }
 
-    /** Sets the accessed bit in the table and in the value that is returned. May fault: before anything is committed. */
+    /** Sets the accessed bit in the table and in the value returned. May fault: to be called before a commit. */
     public static long markAccessed(Cpu c, int selector, long d) {
         if ((d >>> 40 & ACCESSED) == 0) {
             setType(c, selector, (int) (d >>> 40) & 0xff | ACCESSED);

@@ -5,9 +5,9 @@ import org.xenolith.cpu.VcpuState;
 /**
  * Hardware task switches through 16- and 32-bit task-state segments (Intel SDM vol. 3, chapter 7). Long mode has none.
  *
- * <p>Up to the point where the new task's registers are in place, a fault belongs to the old task and leaves it unchanged.
- * Faults of loading the new task's segments belong to the new task; they are delivered here, because the instruction that
- * started the switch is not what they must return to.
+ * <p>Up to the point where the new task's registers are in place, a fault belongs to the old task and leaves it
+ * unchanged. Faults of loading the new task's segments belong to the new task; they are delivered here, because the
+ * instruction that started the switch is not what they must return to.
  */
 public final class TaskSwitch {
     /** What starts a switch: it decides about busy bits, NT and the back link. */
@@ -21,6 +21,9 @@ public final class TaskSwitch {
     private static final int MIN_LIMIT_32 = 0x67;
     private static final int MIN_LIMIT_16 = 0x2B;
     private static final long DR6_BT = 1 << 15;
+    /** The local breakpoint enables end with their task. */
+    private static final long DR7_LOCAL = 0x155;
+
     private static final int BUSY = 2;
 
     /** Segment registers in the order of a TSS. */
@@ -123,6 +126,8 @@ public final class TaskSwitch {
             c.setControl(VcpuState.CR3, newCr3);
             c.flushTlbNonGlobal();
         }
+        int dr7 = VcpuState.DR + 7 * 8;
+        c.setControl(dr7, c.control(dr7) & ~DR7_LOCAL);
         if (loadNew(c, wide, newRip, newFlags, registers, selectors, ldt) && trap) {
             int dr6 = VcpuState.DR + 6 * 8;
             c.setControl(dr6, c.control(dr6) | DR6_BT);

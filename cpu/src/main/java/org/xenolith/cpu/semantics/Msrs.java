@@ -9,8 +9,8 @@ import org.xenolith.cpu.core.Descriptors;
 import org.xenolith.memory.Raw;
 
 /**
- * The model specific registers that are the processor's own. All others are the world's: local APIC, MTRRs, what a vendor
- * put there.
+ * The model specific registers that are the processor's own. All others are the world's: local APIC, MTRRs, what a
+ * vendor put there.
  */
 final class Msrs {
     private static final int TSC = 0x10;

@@ -9,8 +9,8 @@ import org.xenolith.cpu.core.Flags;
 import org.xenolith.cpu.decode.Insn;
 
 /**
- * SYSCALL, SYSRET, SYSENTER, SYSEXIT and SWAPGS. Intel and AMD differ outside 64-bit mode: Intel has no SYSCALL there, AMD
- * has no SYSENTER in long mode; the vendor in CPUID decides.
+ * SYSCALL, SYSRET, SYSENTER, SYSEXIT and SWAPGS. Intel and AMD differ outside 64-bit mode: Intel has no SYSCALL there,
+ * AMD has no SYSENTER in long mode; the vendor in CPUID decides.
  */
 public final class SystemCalls {
     private static final int CODE_64 = 0xA09B;

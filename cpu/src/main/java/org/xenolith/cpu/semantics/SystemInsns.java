@@ -13,6 +13,7 @@ import org.xenolith.memory.Raw;
 public final class SystemInsns {
     private static final int SHADOW_STI = 1;
     private static final int CPUID1_ECX_OSXSAVE = 1 << 27;
+    private static final int DR7 = VcpuState.DR + 7 * 8;
     private static final int TSS_IO_MAP = 0x66;
     private static final int TSS_MIN_LIMIT = 0x67;
 
@@ -22,7 +23,10 @@ public final class SystemInsns {
 
     public static void invlpg(Cpu c, Insn i) {
         SystemRegs.requireCpl0(c);
-        c.flushPage(i.mem.linear(c, 1, false));
+        // No access is made, so no limit applies.
+        int segment = i.mem.segment;
+        long base = c.mode == 3 && segment < VcpuState.FS ? 0 : c.state.segmentBase(segment);
+        c.flushPage(c.wrapLinear(base + i.mem.offset(c)));
         c.setRip(i.nextRip(c));
     }
 
@@ -102,6 +106,28 @@ public final class SystemInsns {
 
     /** Raises #GP(0) unless IOPL or the TSS's I/O permission bitmap allows an access to {@code bytes} ports. */
     public static void checkPort(Cpu c, int port, int bytes) {
+        checkPermission(c, port, bytes);
+        if ((c.control(DR7) & 0xff) != 0 && (c.control(VcpuState.CR4) & Cr4.DE) != 0) {
+            matchBreakpoints(c, port, bytes);
+        }
+    }
+
+    /** Breakpoints on ports trap behind the instruction. */
+    private static void matchBreakpoints(Cpu c, int port, int bytes) {
+        long dr7 = c.control(DR7);
+        for (int n = 0; n < 4; n++) {
+            if ((dr7 >>> n * 2 & 3) == 0 || (dr7 >>> 16 + n * 4 & 3) != 2) {
+                continue;
+            }
+            int length = (int) (dr7 >>> 18 + n * 4 & 3) + 1;
+            long from = c.control(VcpuState.DR + n * 8) & -length;
+            if (port < from + length && from < port + bytes) {
+                c.pendingDebug |= 1L << n;
+            }
+        }
+    }
+
+    private static void checkPermission(Cpu c, int port, int bytes) {
         if ((c.control(VcpuState.CR0) & Cr0.PE) == 0 || !c.v86 && c.cpl <= c.iopl()) {
             return;
         }

@@ -432,9 +432,15 @@ public final class SystemRegs {
         long d = visible(c, (int) i.readRm(c, 1) & 0xffff);
         boolean valid = d != 0
                 && switch (Descriptors.systemType(d)) {
-                    case -1, Descriptors.LDT, Descriptors.TSS_32, Descriptors.TSS_32_BUSY, Descriptors.CALL_GATE_32 -> true;
-                    case Descriptors.TSS_16, Descriptors.TSS_16_BUSY, Descriptors.CALL_GATE_16, Descriptors.TASK_GATE ->
-                        !c.longMode;
+                    case -1,
+                            Descriptors.LDT,
+                            Descriptors.TSS_32,
+                            Descriptors.TSS_32_BUSY,
+                            Descriptors.CALL_GATE_32 -> true;
+                    case Descriptors.TSS_16,
+                            Descriptors.TSS_16_BUSY,
+                            Descriptors.CALL_GATE_16,
+                            Descriptors.TASK_GATE -> !c.longMode;
                     default -> false;
                 };
         setZf(c, valid);
