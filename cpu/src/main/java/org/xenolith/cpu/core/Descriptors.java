@@ -133,7 +133,7 @@ public final class Descriptors {
         return offset + bytes - 1 > limit ? -1 : c.wrapLinear(table + offset);
     }
 
-    /** Reads the descriptor of a selector that is not null; beyond the table, raises {@code vector} with the selector. */
+    /** Reads the descriptor of a selector that is not null; raises {@code vector} with it beyond the table. */
     public static long fetch(Cpu c, int selector, int vector) {
         long at = address(c, selector, 8);
         if (at == -1) {

@@ -75,7 +75,7 @@ public final class PendingStack {
         sp = offset;
     }
 
-    /** Makes this the processor's stack: SS if it is an inner one, and the stack pointer. Needs a refresh afterwards. */
+    /** Makes this the processor's stack: SS if it is an inner one, and the stack pointer. A refresh has to follow. */
     public void commit() {
         if (inner) {
             Segments.set(c, VcpuState.SS, selector, descriptor);
