@@ -20,7 +20,7 @@ import org.xenolith.memory.Raw;
  *    24  mxcsr, mxcsr_mask
  *    32  ST(0)..ST(7), 16 bytes each
  *   160  xmm0..xmm15, only the first eight outside 64-bit mode
- *   512  XSAVE header: XSTATE_BV, XCOMP_BV, 48 bytes of zeros
+ *   512  XSAVE header: XSTATE_BV, XCOMP_BV, 48 bytes that must be zero and that nothing writes
  * </pre>
  *
  * The state block keeps x87 registers in physical order, an image has them in stack order.
@@ -254,9 +254,6 @@ public final class Fxsave {
         }
         c.store64(va + XSTATE_BV, mask & used);
         c.store64(va + XCOMP_BV, mask | COMPACTED);
-        for (int n = XCOMP_BV + 8; n < XSAVE_BYTES; n += 8) {
-            c.store64(va + n, 0);
-        }
     }
 
     /** XRSTOR, standard and compacted format. */

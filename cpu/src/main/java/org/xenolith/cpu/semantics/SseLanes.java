@@ -439,10 +439,6 @@ final class SseLanes {
         return Math.clamp(x, Short.MIN_VALUE, Short.MAX_VALUE);
     }
 
-    private static int saturateByte(int x) {
-        return Math.clamp(x, Byte.MIN_VALUE, Byte.MAX_VALUE);
-    }
-
     /** Even words of a then b. */
     private static long evenWords(long a, long b) {
         return squeezeWords(a) | squeezeWords(b) << 32;
@@ -479,22 +475,29 @@ final class SseLanes {
 
     // ---------------------------------------------------------------- packing; a fills the low half
 
+    /** The low bytes of four words to the low half. */
+    private static long squeezeBytes(long a) {
+        long x = a & 0x00FF00FF00FF00FFL;
+        x = (x | x >>> 8) & 0x0000FFFF0000FFFFL;
+        return (x | x >>> 16) & 0xffffffffL;
+    }
+
     static long packSignedWords(long a, long b) {
-        long r = 0;
-        for (int i = 0; i < 4; i++) {
-            r |= (saturateByte(signedWord(a, i * 16)) & 0xffL) << i * 8;
-            r |= (saturateByte(signedWord(b, i * 16)) & 0xffL) << i * 8 + 32;
-        }
-        return r;
+        return squeezeBytes(saturateWordsToBytes(a)) | squeezeBytes(saturateWordsToBytes(b)) << 32;
+    }
+
+    private static long saturateWordsToBytes(long a) {
+        return maxSignedWords(minSignedWords(a, 0x007F007F007F007FL), 0xFF80FF80FF80FF80L);
     }
 
     static long packUnsignedWords(long a, long b) {
-        long r = 0;
-        for (int i = 0; i < 4; i++) {
-            r |= (long) Math.clamp(signedWord(a, i * 16), 0, 255) << i * 8;
-            r |= (long) Math.clamp(signedWord(b, i * 16), 0, 255) << i * 8 + 32;
-        }
-        return r;
+        return squeezeBytes(saturateWordsToUnsigned(a)) | squeezeBytes(saturateWordsToUnsigned(b)) << 32;
+    }
+
+    private static long saturateWordsToUnsigned(long a) {
+        long positive = a & ~maskWords(a);
+        // Adding 0x7F00 carries into the top bit from 256 up.
+        return positive | maskWords(positive + 0x7F007F007F007F00L);
     }
 
     static long packSignedDwords(long a, long b) {
