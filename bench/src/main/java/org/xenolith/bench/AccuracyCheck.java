@@ -142,8 +142,7 @@ final class AccuracyCheck {
                 guestNap = Double.parseDouble(clock.group(2)) - guestMonotonic;
                 guestMonotonic = Double.parseDouble(clock.group(2));
             } else if (date.find()) {
-                /* date cuts to whole seconds, and so must we. */
-                dateError = Long.parseLong(date.group(1)) - Math.floor(hostNow);
+                dateError = dateError(Long.parseLong(date.group(1)), hostNow);
             } else if (free.find()) {
                 freeBytes = Long.parseLong(free.group(1)) << 10;
             } else if (text.endsWith("BEGIN sleep")) {
@@ -158,6 +157,11 @@ final class AccuracyCheck {
             return new Transcript(
                     outputs, dateError, clockError, napSeconds, guestNap, residentBytes, freeBytes, trouble);
         }
+    }
+
+    /** {@code date} cuts to whole seconds: any moment of that second is right, and the error is the distance to it. */
+    static double dateError(long guestSecond, double hostNow) {
+        return hostNow < guestSecond ? guestSecond - hostNow : Math.min(0, guestSecond + 1 - hostNow);
     }
 
     /**

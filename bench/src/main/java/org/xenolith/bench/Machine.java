@@ -27,7 +27,8 @@ record Machine(Contestant contestant, List<String> command, String console, Stri
     /**
      * QEMU's TCG with one processor and nothing but a serial port.
      *
-     * @param type machine type; microvm has no firmware worth the name and boots fastest
+     * @param type machine type; q35 has timers enough for a kernel to calibrate against on a busy host, microvm has not:
+     *     there a start now and then hangs at "Unable to calibrate against PIT"
      */
     static Machine tcg(String qemu, String type, String memory) {
         return new Machine(

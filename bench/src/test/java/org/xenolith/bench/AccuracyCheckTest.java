@@ -42,6 +42,14 @@ final class AccuracyCheckTest {
     }
 
     @Test
+    void aDateIsRightDuringItsWholeSecond() {
+        assertThat(AccuracyCheck.dateError(100, 100.0)).isZero();
+        assertThat(AccuracyCheck.dateError(100, 100.99)).isZero();
+        assertThat(AccuracyCheck.dateError(100, 101.5)).isEqualTo(-0.5);
+        assertThat(AccuracyCheck.dateError(100, 99.5)).isEqualTo(0.5);
+    }
+
+    @Test
     void clocksThatWereNeverReadAreNotOk() {
         AccuracyCheck.Transcript silent = new AccuracyCheck.Transcript(
                 Map.of(), Double.NaN, Double.NaN, Double.NaN, Double.NaN, 0, 0, "ended early");
