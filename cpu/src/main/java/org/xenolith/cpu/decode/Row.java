@@ -115,6 +115,9 @@ public final class Row {
                 }
             }
         }
+        if (opcode < 0) {
+            throw new IllegalArgumentException("instruction table: no opcode: " + text);
+        }
         mnemonic = columns[1].strip();
         List<OperandSpec> specs = new ArrayList<>();
         int mod = -1;

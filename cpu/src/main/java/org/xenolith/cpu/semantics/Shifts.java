@@ -77,7 +77,7 @@ public final class Shifts {
         int n = masked & bits - 1;
         long r = n == 0 ? a : a >>> n | a << bits - n;
         boolean cf = top(w, r);
-        Flags.setCarryOverflow(c, cf, cf != (r >>> bits - 2 & 1) != 0);
+        Flags.setCarryOverflow(c, cf, cf != ((r >>> bits - 2 & 1) != 0));
         return r;
     }
 

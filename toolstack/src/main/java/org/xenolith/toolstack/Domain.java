@@ -1,0 +1,273 @@
+package org.xenolith.toolstack;
+
+import java.io.IOException;
+import java.security.SecureRandom;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.IntConsumer;
+import java.util.function.LongSupplier;
+import org.xenolith.abi.HvmParam;
+import org.xenolith.abi.ShutdownReason;
+import org.xenolith.cpu.CpuidPolicy;
+import org.xenolith.cpu.interpret.Interpreter;
+import org.xenolith.hypervisor.DomainMemory;
+import org.xenolith.hypervisor.DomainParts;
+import org.xenolith.hypervisor.DomainSettings;
+import org.xenolith.hypervisor.Domains;
+import org.xenolith.hypervisor.ShutdownDetail;
+import org.xenolith.hypervisor.events.HostPort;
+import org.xenolith.hypervisor.time.DomainClock;
+import org.xenolith.hypervisor.time.HostClock;
+import org.xenolith.hypervisor.time.VirtualClock;
+import org.xenolith.memory.MachineMemory;
+import org.xenolith.platform.LocalApic;
+import org.xenolith.services.builder.BuiltGuest;
+import org.xenolith.services.builder.DomainBuildException;
+import org.xenolith.services.builder.PvhBuilder;
+import org.xenolith.services.builder.PvhConfig;
+import org.xenolith.services.console.ConsoleBackend;
+import org.xenolith.services.loader.ImageFormatException;
+import org.xenolith.services.loader.KernelCache;
+import org.xenolith.services.loader.KernelImage;
+import org.xenolith.services.xenstore.DomainEntries;
+import org.xenolith.services.xenstore.XenStore;
+import org.xenolith.services.xenstore.XenStoreRing;
+
+/**
+ * One guest with everything it needs, in this JVM.
+ *
+ * <p>{@link #create} builds it paused; {@link #start} lets it run on threads of its own; {@link #await} tells how it ended;
+ * {@link #close} gives everything back. Domain 0's duties (console, xenstore) are carried by services of this JVM.
+ */
+public final class Domain implements AutoCloseable {
+    private static final int DOMAIN_ID = 1;
+    /** Port that init uses to report to the host: see {@code GuestReport} of the image room. */
+    private static final int DEBUG_PORT = 0xE9;
+    /** Frames beyond RAM: ACPI tables, special pages, shared info, and room for the balloon driver's odd page. */
+    private static final int EXTRA_FRAMES = 4096;
+
+    /** Instructions that make a second of virtual time. */
+    private static final long VIRTUAL_SPEED = 1_000_000_000L;
+
+    private static final long DETERMINISTIC_SEED = 0x58454E4FL;
+
+    private final DomainConfig config;
+    private final MachineMemory machine;
+    private final org.xenolith.hypervisor.Domain domain;
+    private final XenStore store = new XenStore();
+    private final DomainEntries entries;
+    private final Console console;
+    private final ConsoleBackend consoleBackend;
+    private final XenStoreRing storeRing;
+    private final Inspector inspector;
+    private final AtomicBoolean destroyed = new AtomicBoolean();
+    private final CompletableFuture<DomainOutcome> outcome;
+    private volatile IntConsumer debugPort = value -> {};
+    private volatile boolean closed;
+
+    private Domain(DomainConfig config, KernelImage kernel) throws ImageFormatException, DomainBuildException {
+        this.config = config;
+        inspector = new Inspector(config.trace());
+        long frames = (config.memoryBytes() >>> 12) + EXTRA_FRAMES;
+        machine = new MachineMemory(frames << 12);
+        try {
+            SplittableRandom seeded = new SplittableRandom(DETERMINISTIC_SEED);
+            SecureRandom random = new SecureRandom();
+            LongSupplier randomness = config.deterministic() ? seeded::nextLong : random::nextLong;
+            DomainClock clock = config.deterministic() ? new VirtualClock(VIRTUAL_SPEED, 0) : new HostClock();
+            CpuidPolicy policy = CpuidPolicy.standard();
+            DomainParts parts = new DomainParts(
+                    machine,
+                    new Domains(),
+                    (state, world, memory) -> {
+                        Interpreter engine = new Interpreter(state, world, memory, policy);
+                        inspector.attach(engine);
+                        return engine;
+                    },
+                    LocalApic::new,
+                    policy::leaf,
+                    clock,
+                    randomness,
+                    inspector::hypervisorConsole,
+                    inspector.trace());
+            domain = new org.xenolith.hypervisor.Domain(
+                    DomainSettings.pvh(DOMAIN_ID, config.name(), config.vcpus(), frames), parts);
+            BuiltGuest built = PvhBuilder.build(
+                    kernel,
+                    new PvhConfig(config.memoryBytes(), config.vcpus(), config.commandLine(), config.ramdisk(), 0),
+                    domain.memory().map());
+            domain.memory().adoptMap();
+            domain.memory()
+                    .setRanges(built.memoryMap().stream()
+                            .map(range -> new DomainMemory.Range(range.start(), range.size(), range.type()))
+                            .toList());
+            built.applyTo(domain.vcpus().getFirst().state());
+
+            int consolePort = domain.eventChannels().allocUnbound(0);
+            int storePort = domain.eventChannels().allocUnbound(0);
+            HostPort[] ports = new HostPort[2];
+            consoleBackend = new ConsoleBackend(
+                    domain.memory().map(), built.consoleGfn(), () -> ports[0].notifyGuest(), inspector::warning);
+            storeRing = new XenStoreRing(
+                    domain.memory().map(), built.storeGfn(), store.connect(DOMAIN_ID), () -> ports[1].notifyGuest());
+            ports[0] = domain.eventChannels().bindHost(consolePort, consoleBackend::onGuestEvent);
+            ports[1] = domain.eventChannels().bindHost(storePort, storeRing::onGuestEvent);
+            domain.setHvmParam(HvmParam.CONSOLE_PFN, built.consoleGfn());
+            domain.setHvmParam(HvmParam.CONSOLE_EVTCHN, consolePort);
+            domain.setHvmParam(HvmParam.STORE_PFN, built.storeGfn());
+            domain.setHvmParam(HvmParam.STORE_EVTCHN, storePort);
+            domain.ports().attachSink(DEBUG_PORT, value -> debugPort.accept(value));
+
+            long kib = config.memoryBytes() >>> 10;
+            entries = new DomainEntries(
+                    DOMAIN_ID,
+                    config.name(),
+                    domain.settings().uuid(),
+                    kib,
+                    kib,
+                    config.vcpus(),
+                    config.vcpus(),
+                    storePort,
+                    built.storeGfn(),
+                    consolePort,
+                    built.consoleGfn());
+            entries.write(store);
+            store.introduceDomain(DOMAIN_ID);
+            console = new Console(
+                    consoleBackend,
+                    (rows, columns) -> store.write(entries.home() + "/control/console-size", rows + " " + columns));
+            inspector.inspect(domain, built);
+            outcome = domain.shutdownFuture().thenApply(this::outcome);
+        } catch (ImageFormatException | DomainBuildException | RuntimeException e) {
+            machine.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Builds a domain; it does not run yet.
+     *
+     * @throws IOException when the kernel cannot be read
+     * @throws ImageFormatException when it is no kernel that can run here; the message is one line for people
+     * @throws DomainBuildException when something does not fit; likewise
+     */
+    public static Domain create(DomainConfig config) throws IOException, ImageFormatException, DomainBuildException {
+        KernelCache cache = config.kernelCache()
+                .map(directory -> new KernelCache(directory, warning -> {}))
+                .orElse(null);
+        try (KernelImage kernel =
+                cache == null ? KernelImage.load(config.kernel()) : KernelImage.load(config.kernel(), cache)) {
+            return new Domain(config, kernel);
+        }
+    }
+
+    /** What the domain was made of. */
+    public DomainConfig config() {
+        return config;
+    }
+
+    public Console console() {
+        return console;
+    }
+
+    /** The domain's xenstore. */
+    public XenStore store() {
+        return store;
+    }
+
+    /** Looks into the guest: registers, symbols, memory, kernel log. */
+    public Inspector inspector() {
+        return inspector;
+    }
+
+    /** Hears the bytes that the guest writes to port 0xE9. Set before {@link #start}. */
+    public void onDebugPort(IntConsumer listener) {
+        debugPort = listener;
+    }
+
+    /** Lets the domain run. */
+    public void start() {
+        domain.start();
+    }
+
+    /** Stops the virtual CPUs until {@link #unpause}. */
+    public void pause() {
+        domain.pause();
+    }
+
+    public void unpause() {
+        domain.unpause();
+    }
+
+    /** Asks the guest to power off, as {@code xl shutdown} does. */
+    public void requestShutdown() {
+        entries.requestShutdown(store, DomainEntries.Shutdown.POWEROFF);
+    }
+
+    /** Ends the domain at once. */
+    public void destroy() {
+        destroyed.set(true);
+        outcome.complete(new DomainOutcome.Destroyed());
+    }
+
+    /** Waits for the end. */
+    public DomainOutcome await() throws InterruptedException {
+        try {
+            return outcome.get();
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("a virtual CPU failed", e.getCause());
+        }
+    }
+
+    /** Waits for the end, or returns null when {@code seconds} are over. */
+    public DomainOutcome await(long seconds) throws InterruptedException {
+        try {
+            return outcome.get(seconds, TimeUnit.SECONDS);
+        } catch (TimeoutException e) {
+            return null;
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("a virtual CPU failed", e.getCause());
+        }
+    }
+
+    /** Guest instructions retired by each virtual CPU. */
+    public List<Long> retiredInstructions() {
+        return domain.vcpus().stream().map(vcpu -> vcpu.state().retired()).toList();
+    }
+
+    private DomainOutcome outcome(ShutdownDetail detail) {
+        if (destroyed.get()) {
+            return new DomainOutcome.Destroyed();
+        }
+        if (!detail.message().isEmpty()) {
+            return new DomainOutcome.Crash(detail.message(), inspector.crashReport(detail));
+        }
+        return switch (detail.reason()) {
+            case ShutdownReason.POWEROFF -> new DomainOutcome.PowerOff();
+            case ShutdownReason.REBOOT, ShutdownReason.SOFT_RESET -> new DomainOutcome.Reboot();
+            case ShutdownReason.SUSPEND -> new DomainOutcome.Suspended();
+            case ShutdownReason.CRASH -> new DomainOutcome.Panic("the guest's kernel reported a crash");
+            case ShutdownReason.WATCHDOG -> new DomainOutcome.Panic("the guest's watchdog fired");
+            default -> new DomainOutcome.Panic("the guest shut down with reason " + detail.reason());
+        };
+    }
+
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        destroyed.set(true);
+        consoleBackend.close();
+        storeRing.close();
+        domain.destroy();
+        store.releaseDomain(DOMAIN_ID);
+        machine.close();
+    }
+}

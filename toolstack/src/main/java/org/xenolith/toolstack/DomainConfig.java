@@ -1,0 +1,118 @@
+package org.xenolith.toolstack;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What a domain is to be made of.
+ *
+ * @param name for people and for xenstore
+ * @param kernel a bzImage or an ELF kernel with a PVH entry point
+ * @param kernelCache directory for unpacked kernels; empty to unpack at every start
+ * @param ramdisk pieces of the initial RAM file system, in order; empty for none
+ * @param commandLine of the kernel
+ * @param memoryBytes RAM
+ * @param vcpus virtual CPUs
+ * @param deterministic time is derived from retired instructions, and randomness from a seed
+ * @param trace what to trace, and to whom; empty for nothing
+ */
+public record DomainConfig(
+        String name,
+        Path kernel,
+        Optional<Path> kernelCache,
+        List<MemorySegment> ramdisk,
+        String commandLine,
+        long memoryBytes,
+        int vcpus,
+        boolean deterministic,
+        Optional<TraceConfig> trace) {
+    public static final long DEFAULT_MEMORY = 512L << 20;
+
+    public DomainConfig {
+        ramdisk = List.copyOf(ramdisk);
+    }
+
+    /** A builder with defaults for everything but the kernel. */
+    public static Builder of(Path kernel) {
+        return new Builder(kernel);
+    }
+
+    /** Collects settings. */
+    public static final class Builder {
+        private final Path kernel;
+        private String name = "guest";
+        private Path kernelCache;
+        private final List<MemorySegment> ramdisk = new ArrayList<>();
+        private String commandLine = "console=hvc0";
+        private long memoryBytes = DEFAULT_MEMORY;
+        private int vcpus = 1;
+        private boolean deterministic;
+        private TraceConfig trace;
+
+        private Builder(Path kernel) {
+            this.kernel = kernel;
+        }
+
+        public Builder name(String value) {
+            name = value;
+            return this;
+        }
+
+        /** Keeps unpacked kernels in a directory. */
+        public Builder kernelCache(Path directory) {
+            kernelCache = directory;
+            return this;
+        }
+
+        /** Adds a piece of initial RAM file system; Linux unpacks several one over the other. */
+        public Builder ramdisk(MemorySegment piece) {
+            ramdisk.add(piece);
+            return this;
+        }
+
+        public Builder ramdisk(byte[] piece) {
+            return ramdisk(MemorySegment.ofArray(piece));
+        }
+
+        public Builder commandLine(String value) {
+            commandLine = value;
+            return this;
+        }
+
+        public Builder memoryBytes(long value) {
+            memoryBytes = value;
+            return this;
+        }
+
+        public Builder vcpus(int value) {
+            vcpus = value;
+            return this;
+        }
+
+        public Builder deterministic(boolean value) {
+            deterministic = value;
+            return this;
+        }
+
+        public Builder trace(TraceConfig value) {
+            trace = value;
+            return this;
+        }
+
+        public DomainConfig build() {
+            return new DomainConfig(
+                    name,
+                    kernel,
+                    Optional.ofNullable(kernelCache),
+                    ramdisk,
+                    commandLine,
+                    memoryBytes,
+                    vcpus,
+                    deterministic,
+                    Optional.ofNullable(trace));
+        }
+    }
+}

@@ -1,0 +1,31 @@
+package org.xenolith.toolstack;
+
+/** How a domain's life ended. */
+public sealed interface DomainOutcome {
+    /** The guest powered off. */
+    record PowerOff() implements DomainOutcome {}
+
+    /** The guest asked to be started again. */
+    record Reboot() implements DomainOutcome {}
+
+    /** The guest asked to be suspended. */
+    record Suspended() implements DomainOutcome {}
+
+    /**
+     * The guest reported its own crash (a kernel panic), or its watchdog fired.
+     *
+     * @param reason one line
+     */
+    record Panic(String reason) implements DomainOutcome {}
+
+    /**
+     * The hypervisor stopped the guest: triple fault, or a state that cannot go on.
+     *
+     * @param reason one line
+     * @param report a screenful: registers, code, stack, symbols
+     */
+    record Crash(String reason, String report) implements DomainOutcome {}
+
+    /** The operator destroyed the domain. */
+    record Destroyed() implements DomainOutcome {}
+}
