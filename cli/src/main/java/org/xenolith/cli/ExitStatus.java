@@ -37,13 +37,16 @@ public enum ExitStatus {
         return meaning;
     }
 
-    /** Lines for picocli's exit code list: {@code "65:not a kernel …"}. */
-    static String[] helpLines() {
+    /** A section for {@code --help}. */
+    static String[] help() {
         ExitStatus[] all = values();
-        String[] lines = new String[all.length + 1];
-        lines[0] = "N:status of the guest's COMMAND, when there is one";
+        String[] lines = new String[all.length + 3];
+        lines[0] = "";
+        lines[1] = "Exit status:";
+        lines[2] = "    N  of the guest's COMMAND, when there is one and it ran";
         for (int i = 0; i < all.length; i++) {
-            lines[i + 1] = all[i].code + ":" + all[i].meaning;
+            String code = Integer.toString(all[i].code);
+            lines[i + 3] = " ".repeat(5 - code.length()) + code + "  " + all[i].meaning;
         }
         return lines;
     }

@@ -21,6 +21,8 @@ import picocli.CommandLine.Spec;
             "  ./xeno run --kernel bzImage --initrd rd.gz  a kernel of your own",
             ""
         },
+        usageHelpAutoWidth = true,
+        usageHelpWidth = 110,
         synopsisSubcommandLabel = "COMMAND",
         commandListHeading = "%nCommands:%n",
         footer = {"", "'xeno COMMAND --help' tells more about a command."},
@@ -44,6 +46,8 @@ public final class Main implements Runnable {
 
     static CommandLine commandLine() {
         CommandLine line = new CommandLine(new Main());
+        CommandLine run = line.getSubcommands().get("run");
+        run.getCommandSpec().usageMessage().footer(ExitStatus.help());
         for (Subcommand other : ServiceLoader.load(Subcommand.class)) {
             line.addSubcommand(other.command());
         }
@@ -60,11 +64,12 @@ public final class Main implements Runnable {
 
     private static int usageError(ParameterException e, String[] args) {
         String message = e.getMessage().lines().findFirst().orElse("wrong usage");
-        System.err.println("xeno: " + message);
-        if (!CommandLine.UnmatchedArgumentException.printSuggestions(e, new java.io.PrintWriter(System.err, true))) {
-            String verb = e.getCommandLine().getCommandSpec().qualifiedName();
-            System.err.println("xeno: '" + verb + " --help' lists the options");
+        if (e instanceof CommandLine.UnmatchedArgumentException unmatched && !unmatched.getSuggestions().isEmpty()) {
+            message += "; did you mean " + String.join(" or ", unmatched.getSuggestions()) + "?";
         }
+        System.err.println("xeno: " + message);
+        String verb = e.getCommandLine().getCommandSpec().qualifiedName();
+        System.err.println("xeno: '" + verb + " --help' lists the options");
         return ExitStatus.USAGE.code();
     }
 

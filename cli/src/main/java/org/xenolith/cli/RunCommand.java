@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -28,8 +29,10 @@ import picocli.CommandLine.Parameters;
         name = "run",
         mixinStandardHelpOptions = true,
         sortOptions = false,
-        showDefaultValues = true,
         separator = " ",
+        usageHelpAutoWidth = true,
+        usageHelpWidth = 110,
+        customSynopsis = "Usage: xeno run [OPTIONS] [-- COMMAND [ARGUMENTS…]]",
         header = {
             "Boots a kernel and gives its console; ends when the guest ends.",
             "",
@@ -47,24 +50,34 @@ import picocli.CommandLine.Parameters;
             ""
         },
         optionListHeading = "Options:%n",
-        exitCodeListHeading = "%nExit status:%n")
+        parameterListHeading = "")
 final class RunCommand implements Callable<Integer> {
     /** What happens when the guest reboots. */
     enum OnReboot {
         EXIT,
-        RESTART
+        RESTART;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
     }
 
     /** Which engine runs the guest's instructions. */
     enum EngineChoice {
         AUTO,
-        INTERPRETER
+        INTERPRETER;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
     }
 
     @Option(
             names = "--kernel",
             paramLabel = "FILE",
-            description = "A bzImage or ELF vmlinux with a PVH entry; or debian:cloud, debian:generic for Debian's.",
+            description = "A bzImage or ELF vmlinux with a PVH entry; or debian:cloud, debian:generic for Debian's. Default: debian:cloud",
             defaultValue = "debian:cloud")
     private String kernel;
 
@@ -80,7 +93,7 @@ final class RunCommand implements Callable<Integer> {
     @Option(
             names = "--memory",
             paramLabel = "SIZE",
-            description = "Memory of the guest: 512M, 2G, 65536K. Only what the guest touches is taken.",
+            description = "Memory of the guest: 512M, 2G, 65536K. Only what the guest touches is taken. Default: 512M",
             converter = MemorySize.Converter.class,
             defaultValue = "512M")
     private MemorySize memory;
@@ -88,7 +101,7 @@ final class RunCommand implements Callable<Integer> {
     @Option(
             names = "--console",
             paramLabel = "WHERE",
-            description = "stdio, none, or file:PATH (output only).",
+            description = "stdio, none, or file:PATH (output only). Default: stdio",
             defaultValue = "stdio")
     private String console;
 
@@ -100,21 +113,21 @@ final class RunCommand implements Callable<Integer> {
     @Option(
             names = "--engine",
             paramLabel = "NAME",
-            description = "${COMPLETION-CANDIDATES}.",
+            description = "Runs the instructions: ${COMPLETION-CANDIDATES}. Default: auto",
             defaultValue = "auto")
     private EngineChoice engine;
 
     @Option(
             names = "--on-reboot",
             paramLabel = "WHAT",
-            description = "When the guest reboots: ${COMPLETION-CANDIDATES}.",
+            description = "When the guest reboots: ${COMPLETION-CANDIDATES}. Default: exit",
             defaultValue = "exit")
     private OnReboot onReboot;
 
     @Option(
             names = "--boot-timeout",
             paramLabel = "SECONDS",
-            description = "Give up when the guest's first program has not started by then; 0 waits for ever.",
+            description = "Give up when the guest's first program has not started by then; 0 waits for ever. Default: 300",
             defaultValue = "300")
     private int bootTimeout;
 
@@ -142,7 +155,7 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--verify", description = "Compute the checksums of all cached files again.")
     private boolean verify;
 
-    @Parameters(paramLabel = "COMMAND", arity = "0..*", description = "What to run in the guest in place of a shell.")
+    @Parameters(paramLabel = "COMMAND", arity = "0..*", hidden = true, description = "What to run in the guest in place of a shell.")
     private List<String> command = List.of();
 
     @Override

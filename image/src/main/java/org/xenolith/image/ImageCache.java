@@ -87,8 +87,8 @@ final class ImageCache {
 
     /** The entry, if one is there and sound. */
     Optional<Entry> find(String key) throws ImageException {
-        Optional<Entry> found = sound(preferred.resolve(key));
-        return found.isPresent() || !isPrivate(fallback) ? found : sound(fallback.resolve(key));
+        Optional<Entry> found = sound(preferred.resolve(key), progress);
+        return found.isPresent() || !isPrivate(fallback) ? found : sound(fallback.resolve(key), progress);
     }
 
     /** The entry, filled first if it is not there. */
@@ -163,14 +163,16 @@ final class ImageCache {
         }
     }
 
-    private Optional<Entry> sound(Path directory) throws ImageException {
+    private Optional<Entry> sound(Path directory, Progress told) throws ImageException {
         List<String> lines;
         try {
             lines = Files.readAllLines(directory.resolve(MANIFEST), StandardCharsets.UTF_8);
         } catch (NoSuchFileException e) {
             return Optional.empty();
         } catch (IOException e) {
-            progress.note("cache entry " + directory + " cannot be read (" + reason(e) + "); fetching it again");
+            if (Files.exists(directory)) {
+                told.note("cache entry " + directory + " cannot be read (" + reason(e) + "); fetching it again");
+            }
             return Optional.empty();
         }
         String source = "unknown";
@@ -195,24 +197,24 @@ final class ImageCache {
                 boolean good = Files.size(file) == item.size()
                         && (sameTime && !verify || Sha256.of(file).equals(item.sha256()));
                 if (!good) {
-                    progress.note("cached " + file + " does not match its checksum; fetching it again");
+                    told.note("cached " + file + " does not match its checksum; fetching it again");
                     return Optional.empty();
                 }
                 restamp |= !sameTime;
             } catch (IOException e) {
-                progress.note("cached " + file + " cannot be read (" + reason(e) + "); fetching it again");
+                told.note("cached " + file + " cannot be read (" + reason(e) + "); fetching it again");
                 return Optional.empty();
             }
         }
         if (items.isEmpty()) {
-            progress.note("cache entry " + directory + " has no usable manifest; fetching it again");
+            told.note("cache entry " + directory + " has no usable manifest; fetching it again");
             return Optional.empty();
         }
         if (restamp && Files.isWritable(directory)) {
             try {
                 writeManifest(directory, source);
             } catch (IOException e) {
-                progress.note("cache entry " + directory + " keeps its old times (" + reason(e) + ")");
+                told.note("cache entry " + directory + " keeps its old times (" + reason(e) + ")");
             }
         }
         return Optional.of(new Entry(directory, source));
@@ -267,7 +269,7 @@ final class ImageCache {
         if (attempt > 3) {
             throw why;
         }
-        if (sound(place).isEmpty()) {
+        if (sound(place, Progress.SILENT).isEmpty()) {
             deleteQuietly(place);
         }
     }
