@@ -154,9 +154,17 @@ public final class TestKernel {
             int info = name.startsWith("*") ? 3 : 0x12;
             table.putInt(names.size());
             if (wide) {
-                table.put((byte) info).put((byte) 0).putShort((short) 1).putLong(address).putLong(1);
+                table.put((byte) info)
+                        .put((byte) 0)
+                        .putShort((short) 1)
+                        .putLong(address)
+                        .putLong(1);
             } else {
-                table.putInt(address.intValue()).putInt(1).put((byte) info).put((byte) 0).putShort((short) 1);
+                table.putInt(address.intValue())
+                        .putInt(1)
+                        .put((byte) info)
+                        .put((byte) 0)
+                        .putShort((short) 1);
             }
             names.writeBytes((name + '\0').getBytes(StandardCharsets.US_ASCII));
         });
@@ -177,7 +185,10 @@ public final class TestKernel {
     private void section(ByteBuffer out, int at, int type, int offset, int size, int entrySize) {
         out.putInt(at + 4, type);
         if (wide) {
-            out.putLong(at + 24, offset).putLong(at + 32, size).putInt(at + 40, 2).putLong(at + 56, entrySize);
+            out.putLong(at + 24, offset)
+                    .putLong(at + 32, size)
+                    .putInt(at + 40, 2)
+                    .putLong(at + 56, entrySize);
         } else {
             out.putInt(at + 16, offset).putInt(at + 20, size).putInt(at + 24, 2).putInt(at + 36, entrySize);
         }

@@ -1,7 +1,6 @@
 package org.xenolith.services.loader;
 
 import io.airlift.compress.v3.MalformedInputException;
-import io.airlift.compress.v3.lzo.LzopHadoopStreams;
 import io.airlift.compress.v3.zstd.ZstdJavaDecompressor;
 import java.io.ByteArrayInputStream;
 import java.io.EOFException;
@@ -51,7 +50,7 @@ enum Compression {
     LZO(
             "lzo",
             false,
-            (source, target) -> fill(new LzopHadoopStreams().createInputStream(source.stream()), target),
+            (source, target) -> Lzop.unpack(source.file, source.offset, source.length, target),
             0x89,
             'L',
             'Z',

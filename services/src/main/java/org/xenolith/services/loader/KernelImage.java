@@ -5,6 +5,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -45,13 +46,17 @@ public final class KernelImage implements AutoCloseable {
     public static KernelImage load(Path path, KernelCache cache) throws IOException {
         try {
             if (!Files.isRegularFile(path)) {
-                throw Files.exists(path)
-                        ? new ImageFormatException("not a file; give a vmlinuz (bzImage) or a vmlinux (ELF)")
-                        : new NoSuchFileException(path.toString());
+                if (Files.exists(path)) {
+                    throw new ImageFormatException("not a file; give a vmlinuz (bzImage) or a vmlinux (ELF)");
+                }
+                throw new NoSuchFileException(
+                        path.toString(), null, "no such file; give a vmlinuz (bzImage) or a vmlinux (ELF)");
             }
             return open(path, cache);
         } catch (ImageFormatException e) {
             throw new ImageFormatException(path + ": " + e.getMessage(), e);
+        } catch (AccessDeniedException e) {
+            throw new AccessDeniedException(path.toString(), null, "cannot be read; change its permissions or copy it");
         }
     }
 

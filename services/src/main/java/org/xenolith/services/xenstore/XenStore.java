@@ -161,11 +161,16 @@ public final class XenStore {
         return locked(() -> {
             String checked = StorePath.isSpecial(path) ? path : StorePath.canonical(path, 0);
             Watch[] self = new Watch[1];
-            Watch watch = new Watch(StoreClient.HOST, checked, "", -1, changed -> pending.add(() -> {
-                if (!self[0].closed) {
-                    listener.accept(changed);
-                }
-            }));
+            Watch watch = new Watch(
+                    StoreClient.HOST,
+                    checked,
+                    "",
+                    -1,
+                    changed -> pending.add(() -> {
+                        if (!self[0].closed) {
+                            listener.accept(changed);
+                        }
+                    }));
             self[0] = watch;
             addWatch(watch);
             watch.events.accept(checked);

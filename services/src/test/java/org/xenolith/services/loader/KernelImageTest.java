@@ -240,7 +240,9 @@ class KernelImageTest {
     @Test
     void aPathThatIsNoFileIsRefused() {
         assertRefused(() -> KernelImage.load(directory), directory.toString());
-        assertThatThrownBy(() -> KernelImage.load(directory.resolve("absent"))).isInstanceOf(NoSuchFileException.class);
+        assertThatThrownBy(() -> KernelImage.load(directory.resolve("absent")))
+                .isInstanceOf(NoSuchFileException.class)
+                .hasMessageContaining("absent: no such file");
     }
 
     @Test

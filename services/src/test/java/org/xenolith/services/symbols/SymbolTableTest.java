@@ -117,7 +117,8 @@ class SymbolTableTest {
     @Test
     void anElfSymbolTableIsPreferredInBothClasses() throws Exception {
         Map<String, Long> symbols = Map.of("_start", 0x100000L, "test_main", 0x100400L, "*section", 0x100200L);
-        for (TestKernel kernel : List.of(TestKernel.ordinary(), TestKernel.ordinary().narrow(TestKernel.I386))) {
+        for (TestKernel kernel :
+                List.of(TestKernel.ordinary(), TestKernel.ordinary().narrow(TestKernel.I386))) {
             SymbolTable table = SymbolTable.of(
                     KernelImage.load(kernel.elfWithSymbols(symbols)).elf());
             assertThat(table.size()).isEqualTo(2);
@@ -125,7 +126,8 @@ class SymbolTableTest {
             assertThat(table.describe(0x100402)).isEqualTo("test_main+0x2");
             assertThat(table.get(0).type()).isEqualTo('T');
         }
-        assertThat(SymbolTable.of(KernelImage.load(TestKernel.ordinary().elf()).elf()).size())
+        assertThat(SymbolTable.of(KernelImage.load(TestKernel.ordinary().elf()).elf())
+                        .size())
                 .isZero();
     }
 

@@ -298,6 +298,19 @@ class XenStoreTest {
     }
 
     @Test
+    void messagesMayComeAByteAtATime() {
+        byte[] message = new StoreMessage(XenstoreType.READ, 9, 0, StoreMessage.bytes("name\0")).encode();
+        for (int round = 0; round < 200; round++) {
+            for (byte one : message) {
+                guest.push(new byte[] {one});
+            }
+            StoreMessage answer = guest.pull();
+            assertThat(answer.requestId()).isEqualTo(9);
+            assertThat(StoreMessage.text(answer.payload())).isEqualTo("guest");
+        }
+    }
+
+    @Test
     void impossibleIndicesEndTheConversationUntilTheGuestReconnects() {
         guest.setIndex(XenstoreRing.REQ_PROD, guest.index(XenstoreRing.REQ_CONS) + XenstoreRing.RING_SIZE + 1);
         guest.ring.onGuestEvent();
@@ -422,19 +435,21 @@ class XenStoreTest {
         List<Thread> threads = new ArrayList<>();
         for (int n = 1; n <= guests; n++) {
             int domain = n;
-            threads.add(Thread.ofPlatform().uncaughtExceptionHandler((thread, e) -> failures.add(e)).start(() -> {
-                try (RingClient client = new RingClient(store, domain)) {
-                    for (int other = 1; other <= guests; other++) {
-                        client.ask(XenstoreType.WATCH, "/local/domain/" + other + "/data", "w" + other);
-                    }
-                    for (int round = 0; round < rounds; round++) {
-                        int transaction = Integer.parseInt(client.ask(XenstoreType.TRANSACTION_START, ""));
-                        client.write(transaction, "data/n" + round % 20, "" + round);
-                        String end = client.ask(XenstoreType.TRANSACTION_END, transaction, "T");
-                        assertThat(end).isEqualTo("OK");
-                    }
-                }
-            }));
+            threads.add(Thread.ofPlatform()
+                    .uncaughtExceptionHandler((thread, e) -> failures.add(e))
+                    .start(() -> {
+                        try (RingClient client = new RingClient(store, domain)) {
+                            for (int other = 1; other <= guests; other++) {
+                                client.ask(XenstoreType.WATCH, "/local/domain/" + other + "/data", "w" + other);
+                            }
+                            for (int round = 0; round < rounds; round++) {
+                                int transaction = Integer.parseInt(client.ask(XenstoreType.TRANSACTION_START, ""));
+                                client.write(transaction, "data/n" + round % 20, "" + round);
+                                String end = client.ask(XenstoreType.TRANSACTION_END, transaction, "T");
+                                assertThat(end).isEqualTo("OK");
+                            }
+                        }
+                    }));
         }
         for (Thread thread : threads) {
             thread.join();
