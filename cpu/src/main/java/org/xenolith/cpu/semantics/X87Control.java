@@ -245,6 +245,7 @@ public final class X87Control {
         int bytes = wide(i) ? 28 : 14;
         long scratch = c.scratch();
         long va = i.mem.linear(c, bytes, true);
+        c.requireAlignment(va, wide(i) ? 4 : 2);
         buildEnvironment(c, i, scratch);
         c.storeBytes(va, scratch, bytes);
         setFcw(c, X87.fcw(c) | 0x3f);
@@ -255,7 +256,9 @@ public final class X87Control {
         X87.begin(c);
         int bytes = wide(i) ? 28 : 14;
         long scratch = c.scratch();
-        c.loadBytes(i.mem.linear(c, bytes, false), scratch, bytes);
+        long va = i.mem.linear(c, bytes, false);
+        c.requireAlignment(va, wide(i) ? 4 : 2);
+        c.loadBytes(va, scratch, bytes);
         takeEnvironment(c, i, scratch);
     }
 
@@ -265,6 +268,7 @@ public final class X87Control {
         int head = wide(i) ? 28 : 14;
         long scratch = c.scratch();
         long va = i.mem.linear(c, head + 80, true);
+        c.requireAlignment(va, wide(i) ? 4 : 2);
         buildEnvironment(c, i, scratch);
         for (int n = 0; n < 8; n++) {
             Raw.copy(X87.st(c, n), scratch + head + n * 10L, 10);
@@ -278,7 +282,9 @@ public final class X87Control {
         X87.begin(c);
         int head = wide(i) ? 28 : 14;
         long scratch = c.scratch();
-        c.loadBytes(i.mem.linear(c, head + 80, false), scratch, head + 80);
+        long va = i.mem.linear(c, head + 80, false);
+        c.requireAlignment(va, wide(i) ? 4 : 2);
+        c.loadBytes(va, scratch, head + 80);
         takeEnvironment(c, i, scratch);
         for (int n = 0; n < 8; n++) {
             Raw.copy(scratch + head + n * 10L, X87.st(c, n), 10);

@@ -62,11 +62,17 @@ public final class X87Moves {
         X87.finish(c, 0);
     }
 
+    private static void loadTen(Cpu c, Insn i, long to) {
+        long va = i.mem.linear(c, 10, false);
+        c.requireAlignment(va, 8);
+        c.loadBytes(va, to, 10);
+    }
+
     /** FLD m80: any encoding, no exceptions but a stack fault. */
     public static void fld80(Cpu c, Insn i) {
         X87.begin(c);
         long scratch = c.scratch();
-        c.loadBytes(i.mem.linear(c, 10, false), scratch, 10);
+        loadTen(c, i, scratch);
         push(c, i, X87.sig(scratch), X87.se(scratch));
     }
 
@@ -95,7 +101,7 @@ public final class X87Moves {
     public static void fbld(Cpu c, Insn i) {
         X87.begin(c);
         long scratch = c.scratch();
-        c.loadBytes(i.mem.linear(c, 10, false), scratch, 10);
+        loadTen(c, i, scratch);
         F80Convert.loadBcd(scratch, scratch + 16);
         push(c, i, X87.sig(scratch + 16), X87.se(scratch + 16));
     }
@@ -152,10 +158,18 @@ public final class X87Moves {
             long at = X87.st(c, 0);
             flags = convert(cw, kind, X87.sig(at), X87.se(at), scratch);
         }
-        if ((flags & F80.NO_RESULT) == 0) {
-            c.storeBytes(va, scratch, bytes);
-        } else {
+        if ((flags & F80.NO_RESULT) != 0) {
             c.checkWritable(va, bytes);
+        } else {
+            switch (bytes) {
+                case 2 -> c.store16(va, Raw.getShort(scratch));
+                case 4 -> c.store32(va, Raw.getInt(scratch));
+                case 8 -> c.store64(va, Raw.getLong(scratch));
+                default -> {
+                    c.requireAlignment(va, 8);
+                    c.storeBytes(va, scratch, bytes);
+                }
+            }
         }
         X87.note(c, i);
         finishStore(c, flags, pop);

@@ -3,8 +3,11 @@ package org.xenolith.cpu.softfloat;
 import java.math.BigInteger;
 
 /**
- * The transcendental functions, correctly rounded but for the hardest cases: worked out to about 2^-150 in fixed point with
- * big integers, then rounded once. Conventions as in {@link F80}; precision control does not apply.
+ * The transcendental functions: worked out to about 2^-150 in fixed point with big integers, then rounded once. Conventions
+ * as in {@link F80}; precision control does not apply.
+ *
+ * <p>A Zen 4 gives the same result in 98 to 99.8 percent of random cases, and a neighbouring one in the others, in all
+ * rounding modes.
  *
  * <p>Intermediate values are a big integer with {@value #F} fraction bits, or a big-integer mantissa with its own
  * exponent where relative precision of tiny values matters.
