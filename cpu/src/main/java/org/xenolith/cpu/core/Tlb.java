@@ -1,7 +1,6 @@
 package org.xenolith.cpu.core;
 
 import java.lang.foreign.Arena;
-import java.util.BitSet;
 import org.xenolith.memory.Raw;
 
 /**
@@ -45,12 +44,14 @@ public final class Tlb implements AutoCloseable {
     private final int[][] filled = new int[CLASSES][ENTRIES];
 
     private final int[] filledCount = new int[CLASSES];
-    private final BitSet[] global = new BitSet[CLASSES];
+    /** Whether a slot stands in {@link #filled}. */
+    private final boolean[][] journaled = new boolean[CLASSES][ENTRIES];
+
+    private final boolean[][] global = new boolean[CLASSES][ENTRIES];
 
     public Tlb() {
         tables = arena.allocate(CLASSES * TABLE_BYTES, 4096).address();
         for (int i = 0; i < CLASSES; i++) {
-            global[i] = new BitSet(ENTRIES);
             clear(i);
         }
     }
@@ -67,15 +68,13 @@ public final class Tlb implements AutoCloseable {
     void fill(int accessClass, long vaPage, long host, boolean read, boolean write, boolean exec, boolean watched, boolean isGlobal) {
         int slot = (int) (vaPage >>> 12) & INDEX_MASK;
         long e = table(accessClass) + ((long) slot << ENTRY_SHIFT);
-        boolean wasEmpty = Raw.getLong(e + READ) == INVALID
-                && Raw.getLong(e + WRITE) == INVALID
-                && Raw.getLong(e + EXEC) == INVALID;
         Raw.putLong(e + READ, read ? vaPage : INVALID);
         Raw.putLong(e + WRITE, write ? watched ? vaPage | WATCHED : vaPage : INVALID);
         Raw.putLong(e + EXEC, exec ? vaPage : INVALID);
         Raw.putLong(e + ADDEND, host - vaPage);
-        global[accessClass].set(slot, isGlobal);
-        if (wasEmpty && filledCount[accessClass] < ENTRIES) {
+        global[accessClass][slot] = isGlobal;
+        if (!journaled[accessClass][slot]) {
+            journaled[accessClass][slot] = true;
             filled[accessClass][filledCount[accessClass]++] = slot;
         }
     }
@@ -86,6 +85,7 @@ public final class Tlb implements AutoCloseable {
             int[] slots = filled[k];
             for (int i = filledCount[k] - 1; i >= 0; i--) {
                 invalidate(table(k) + ((long) slots[i] << ENTRY_SHIFT));
+                journaled[k][slots[i]] = false;
             }
             filledCount[k] = 0;
         }
@@ -95,13 +95,14 @@ public final class Tlb implements AutoCloseable {
     void flushNonGlobal() {
         for (int k = 0; k < CLOSED; k++) {
             int[] slots = filled[k];
-            BitSet keep = global[k];
+            boolean[] keep = global[k];
             int kept = 0;
             for (int i = 0; i < filledCount[k]; i++) {
                 int slot = slots[i];
-                if (keep.get(slot)) {
+                if (keep[slot]) {
                     slots[kept++] = slot;
                 } else {
+                    journaled[k][slot] = false;
                     invalidate(table(k) + ((long) slot << ENTRY_SHIFT));
                 }
             }
@@ -112,11 +113,7 @@ public final class Tlb implements AutoCloseable {
     /** Forgets the page at one linear address. */
     void flushPage(long va) {
         for (int k = 0; k < CLOSED; k++) {
-            long e = entry(table(k), va);
-            // The slot stays in the journal: it may be filled again, and a second entry there would be harmless.
-            Raw.putLong(e + READ, INVALID);
-            Raw.putLong(e + WRITE, INVALID);
-            Raw.putLong(e + EXEC, INVALID | 4);
+            invalidate(entry(table(k), va));
         }
     }
 
