@@ -1,0 +1,109 @@
+package org.xenolith.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.HexFormat;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.xenolith.image.DebianPackages;
+import org.xenolith.image.ImageException;
+import org.xenolith.image.Progress;
+
+/** Boots Debian's stock kernels the way a person does, through the command line, and looks at output and exit status. */
+class BootIT {
+    private static final int BOOT_SECONDS = 180;
+
+    private static DebianPackages packages;
+    private static DebianPackages.Kernel cloud;
+
+    @BeforeAll
+    static void getTheKernel() {
+        packages = new DebianPackages(DebianPackages.Options.of(System::getenv), Progress.SILENT);
+        try {
+            cloud = packages.kernel(DebianPackages.CLOUD_KERNEL);
+            packages.busybox();
+        } catch (ImageException e) {
+            Assumptions.abort("skipped: " + e.getMessage());
+        }
+    }
+
+    @Test
+    void aCommandsOutputAndStatusComeBack() throws Exception {
+        try (Guest guest = Guest.start("run", "--", "sh", "-c", "uname -sr; echo \"$0 $1\"; exit 42", "é 'x'", "*")) {
+            guest.endInput().ends(42, BOOT_SECONDS);
+            assertThat(guest.text()).isEqualTo("Linux " + cloud.release() + "\né 'x' *\n");
+            assertThat(guest.errors()).isEmpty();
+        }
+    }
+
+    @Test
+    void anyBytesPassThroughACommandUnchanged() throws Exception {
+        long seed = System.nanoTime();
+        byte[] data = new byte[64 << 10];
+        new SplittableRandom(seed).nextBytes(data);
+        try (Guest guest = Guest.start("run", "--", "sh", "-c", "tee /tmp/copy; sha256sum < /tmp/copy")) {
+            guest.type(data).endInput().ends(0, BOOT_SECONDS + 60);
+            byte[] out = guest.output();
+            String sum = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(data));
+            byte[] tail = (sum + "  -\n").getBytes(StandardCharsets.US_ASCII);
+            assertThat(out).as("seed %d", seed).hasSize(data.length + tail.length).startsWith(data).endsWith(tail);
+        }
+    }
+
+    @Test
+    void theShellAnswersAndPoweroffEndsWithZero() throws Exception {
+        try (Guest guest = Guest.start("run")) {
+            guest.expect("~ # ", BOOT_SECONDS);
+            guest.type("echo $((6 * 7)) $(whoami) $(tty)\n").expect("42 root /dev/hvc0", 30);
+            guest.type("poweroff\n").ends(ExitStatus.OK.code(), 60);
+        }
+    }
+
+    @Test
+    void controlCInterruptsAProgramOfTheGuest() throws Exception {
+        try (Guest guest = Guest.start("run")) {
+            guest.expect("~ # ", BOOT_SECONDS).type("sleep 1000; echo status $?\n").expect("sleep 1000", 30);
+            Thread.sleep(2000);
+            guest.type("\u0003").type("echo alive $((1 + 1))\n").expect("alive 2", 30);
+            // End of input is Ctrl-D to the shell.
+            guest.endInput().ends(ExitStatus.OK.code(), 60);
+        }
+    }
+
+    @Test
+    void rebootAndPanicHaveStatusesOfTheirOwn() throws Exception {
+        try (Guest guest = Guest.start("run")) {
+            guest.expect("~ # ", BOOT_SECONDS).type("reboot\n").ends(ExitStatus.REBOOT.code(), 60);
+            assertThat(guest.errors()).contains("rebooted");
+        }
+        try (Guest guest = Guest.start("run")) {
+            guest.expect("~ # ", BOOT_SECONDS).type("echo c > /proc/sysrq-trigger\n");
+            guest.ends(ExitStatus.PANIC.code(), 60);
+            assertThat(guest.text()).contains("Kernel panic");
+        }
+    }
+
+    @Test
+    void aGuestThatDoesNotComeUpIsGivenUpWithOneLine() throws Exception {
+        Path kernel = cloud.image();
+        try (Guest guest = Guest.start("run", "--kernel", kernel.toString(), "--boot-timeout", "1", "--", "true")) {
+            guest.endInput().ends(ExitStatus.HUNG.code(), BOOT_SECONDS);
+            assertThat(guest.errors()).contains("did not start within 1 s").doesNotContain("\tat ");
+        }
+    }
+
+    @Test
+    @Tag("slow")
+    void theGenericKernelRunsACommand() throws Exception {
+        try (Guest guest = Guest.start("run", "--kernel", "debian:generic", "--", "uname", "-r")) {
+            guest.endInput().ends(0, BOOT_SECONDS * 2);
+            assertThat(guest.text()).endsWith("-amd64\n").doesNotContain("cloud");
+        }
+    }
+}
