@@ -2,8 +2,11 @@ package org.xenolith.bench;
 
 import java.io.IOException;
 import java.io.PrintStream;
+import java.net.URISyntaxException;
+import java.nio.file.FileSystemNotFoundException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.CodeSource;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -408,16 +411,39 @@ public final class BenchCommand implements Callable<Integer> {
         return found;
     }
 
-    /** The installed {@code ./xeno}: it tells us where it is; otherwise the current directory. */
+    /**
+     * The installed {@code ./xeno}: in the directory that the property {@code xenolith.home} names, above the jar that
+     * this class comes from, or in the current directory.
+     */
     private static Path launcher() throws BenchException {
-        Path launcher = Path.of(System.getProperty("xenolith.home", ""))
-                .toAbsolutePath()
-                .resolve("xeno");
-        if (!Files.isExecutable(launcher)) {
-            throw new BenchException(launcher
-                    + " is not there; start from the project's directory, or leave Xenolith out: --engine tcg,native");
+        String home = System.getProperty("xenolith.home");
+        List<Path> places = new ArrayList<>();
+        if (home != null) {
+            places.add(Path.of(home));
+        } else {
+            for (Path place = codeSource(); place != null; place = place.getParent()) {
+                places.add(place);
+            }
+            places.add(Path.of("").toAbsolutePath());
         }
-        return launcher;
+        for (Path place : places) {
+            Path launcher = place.resolve("xeno");
+            if (Files.isRegularFile(launcher) && Files.isExecutable(launcher)) {
+                return launcher.toAbsolutePath();
+            }
+        }
+        throw new BenchException("no program 'xeno' in " + places.getLast()
+                + "; start from the project's directory, or leave Xenolith out: --engine tcg,native");
+    }
+
+    /** Where our classes are, or null when that is not a file. */
+    private static Path codeSource() {
+        try {
+            CodeSource source = BenchCommand.class.getProtectionDomain().getCodeSource();
+            return source == null ? null : Path.of(source.getLocation().toURI());
+        } catch (URISyntaxException | FileSystemNotFoundException e) {
+            return null;
+        }
     }
 
     private static String hostProcessor() {
