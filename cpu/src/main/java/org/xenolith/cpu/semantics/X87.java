@@ -11,8 +11,8 @@ import org.xenolith.memory.Raw;
  * The x87's register stack, status word and exception rules, for the instruction families {@code X87*}.
  *
  * <p>An instruction begins with {@link #begin}, which raises #NM and a pending #MF, computes, and ends with
- * {@link #finish}, which merges its exception flags into the status word. With CR0.NE = 0 a processor signals FERR# and an
- * external interrupt controller answers with IRQ 13; this machine has no such wire, so #MF is raised there too.
+ * {@link #finish}, which merges its exception flags into the status word. With CR0.NE = 0 a processor signals FERR# and
+ * an external interrupt controller answers with IRQ 13; this machine has no such wire, so #MF is raised there too.
  */
 final class X87 {
     /** Status word bits. */

@@ -9,8 +9,8 @@ import org.xenolith.cpu.softfloat.F80Misc;
 /**
  * x87 arithmetic: FADD, FMUL, FSUB(R), FDIV(R) in all forms, FSQRT, FABS, FCHS, FPREM(1), FRNDINT, FSCALE, FXTRACT.
  *
- * <p>{@code op} is the reg field of the opcode maps: 0 add, 1 multiply, 4 subtract, 5 reversed subtract, 6 divide, 7 reversed
- * divide; in all forms the first operand is ST(0).
+ * <p>{@code op} is the reg field of the opcode maps: 0 add, 1 multiply, 4 subtract, 5 reversed subtract, 6 divide, 7
+ * reversed divide; in all forms the first operand is ST(0).
  */
 public final class X87Arithmetic {
     private X87Arithmetic() {}

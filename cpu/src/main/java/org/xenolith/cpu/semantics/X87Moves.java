@@ -7,7 +7,9 @@ import org.xenolith.cpu.softfloat.F80;
 import org.xenolith.cpu.softfloat.F80Convert;
 import org.xenolith.memory.Raw;
 
-/** x87 loads, stores, constants, exchanges and conditional moves. A last argument {@code pop} is 1 for the popping form. */
+/**
+ * x87 loads, stores, constants, exchanges and conditional moves. A last argument {@code pop} is 1 for the popping form.
+ */
 public final class X87Moves {
     /** Significands rounded down, and sign-and-exponent words, of 1, log2(10), log2(e), pi, log10(2), ln(2), 0. */
     private static final long[] CONSTANT_SIG = {
@@ -124,7 +126,9 @@ public final class X87Moves {
         push(c, i, X87.sig(at), X87.se(at));
     }
 
-    /** FLD1, FLDL2T, FLDL2E, FLDPI, FLDLG2, FLDLN2, FLDZ: rounded by the rounding control, without precision exception. */
+    /**
+     * FLD1, FLDL2T, FLDL2E, FLDPI, FLDLG2, FLDLN2, FLDZ: rounded by the rounding control, without precision exception.
+     */
     public static void constant(Cpu c, Insn i, int which) {
         X87.begin(c);
         long sig = CONSTANT_SIG[which];
@@ -290,7 +294,10 @@ public final class X87Moves {
         X87.finish(c, flags);
     }
 
-    /** FCMOVcc: {@code condition} is the condition code of Jcc: 2 B, 4 E, 6 BE, 10 U, and their inverses. C1 stays as it is. */
+    /**
+     * FCMOVcc: {@code condition} is the condition code of Jcc: 2 B, 4 E, 6 BE, 10 U, and their inverses. C1 stays as it
+     * is.
+     */
     public static void fcmov(Cpu c, Insn i, int condition) {
         X87.begin(c);
         X87.note(c, i);

@@ -8,8 +8,8 @@ import org.xenolith.memory.Raw;
  * <p>A value is a 64-bit significand with explicit integer bit and a 16-bit word of sign (bit 15) and exponent (bias
  * 16383), passed as {@code (long sig, int se)} with {@code se} in 0..0xffff. Each operation
  * {@code op(cw, operands..., to)} rounds as the x87 control word {@code cw} says, stores ten bytes at the host address
- * {@code to} and returns exception flags at their places in the status word, {@link #C1} when the significand was rounded
- * up, and {@link #NO_RESULT} when an unmasked exception keeps it from storing anything.
+ * {@code to} and returns exception flags at their places in the status word, {@link #C1} when the significand was
+ * rounded up, and {@link #NO_RESULT} when an unmasked exception keeps it from storing anything.
  *
  * <p>Source: Intel SDM vol. 1, chapters 4 and 8; where processors differ, AMD Zen 4 as measured.
  */
@@ -123,8 +123,8 @@ public final class F80 {
     }
 
     /**
-     * Result of an operation on two values of which at least one is a NaN or unsupported (SDM vol. 1, table 4-7): a quiet
-     * one wins over a signalling one, then the larger significand, then the positive sign.
+     * Result of an operation on two values of which at least one is a NaN or unsupported (SDM vol. 1, table 4-7): a
+     * quiet one wins over a signalling one, then the larger significand, then the positive sign.
      */
     static int nan(int cw, long as, int ae, long bs, int be, long to) {
         if (isUnsupported(as, ae) || isUnsupported(bs, be)) {
@@ -518,7 +518,10 @@ public final class F80 {
         return round(cw, sign, exp, hi, lo, flags, to);
     }
 
-    /** {@code floor(hi * 2^64 / d)} for {@code hi < d} and a normalized {@code d}, two 32-bit digits one after the other. */
+    /**
+     * {@code floor(hi * 2^64 / d)} for {@code hi < d} and a normalized {@code d}, two 32-bit digits one after the
+     * other.
+     */
     static long divide128(long hi, long d) {
         return divide128(hi, 0, d);
     }

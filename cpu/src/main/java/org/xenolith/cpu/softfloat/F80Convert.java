@@ -13,7 +13,9 @@ public final class F80Convert {
 
     // ---------------------------------------------------------------- widening, always exact
 
-    /** Sign and exponent of a single-precision value; a denormal becomes a normal number, a signalling NaN stays one. */
+    /**
+     * Sign and exponent of a single-precision value; a denormal becomes a normal number, a signalling NaN stays one.
+     */
     public static int singleSe(int bits) {
         int sign = bits >>> 16 & F80.SIGN;
         int exp = bits >>> 23 & 0xff;
@@ -186,7 +188,8 @@ public final class F80Convert {
     }
 
     /**
-     * Stores an integer of {@code 1 << w} bytes (w = 1, 2, 3); what does not fit is invalid and becomes the smallest one.
+     * Stores an integer of {@code 1 << w} bytes (w = 1, 2, 3); what does not fit is invalid and becomes the smallest
+     * one.
      *
      * @param chop round towards zero whatever the control word says (FISTTP)
      */

@@ -1,6 +1,8 @@
 package org.xenolith.cpu.softfloat;
 
-/** Comparison, classification, remainder, rounding to integer, scaling and taking apart. Conventions as in {@link F80}. */
+/**
+ * Comparison, classification, remainder, rounding to integer, scaling and taking apart. Conventions as in {@link F80}.
+ */
 public final class F80Misc {
     /** Condition codes at their places in the status word; C1 is {@link F80#C1}. */
     public static final int C0 = 0x100;

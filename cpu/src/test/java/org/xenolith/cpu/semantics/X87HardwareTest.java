@@ -15,12 +15,12 @@ import org.xenolith.cpu.decode.Insn;
 import org.xenolith.memory.Raw;
 
 /**
- * Replays x87 instructions recorded on an AMD EPYC of the Zen 4 generation: random and special operands, all precision and
- * rounding controls, masked and unmasked exceptions, full and empty registers.
+ * Replays x87 instructions recorded on an AMD EPYC of the Zen 4 generation: random and special operands, all precision
+ * and rounding controls, masked and unmasked exceptions, full and empty registers.
  *
  * <p>A record of the fixtures has 214 bytes: opcode and ModRM (memory operand at [RSI]), then twice 106 bytes of state:
- * control word, status word, tag word (u16 each, little endian), eight registers of ten bytes in physical order, 16 bytes
- * of memory, the arithmetic flags, AX after FNSTSW AX. The second state is the one afterwards, xor the first.
+ * control word, status word, tag word (u16 each, little endian), eight registers of ten bytes in physical order, 16
+ * bytes of memory, the arithmetic flags, AX after FNSTSW AX. The second state is the one afterwards, xor the first.
  */
 class X87HardwareTest {
     private static final int RECORD = 214;

@@ -77,8 +77,8 @@ class F80Test {
     @Test
     void storingAsSingleIsJavasCast() {
         for (int i = 0; i < ROUNDS; i++) {
-            double a = Double.longBitsToDouble(random.nextLong() & 0x800fffffffffffffL
-                    | random.nextLong(1023 - 160, 1023 + 140) << 52);
+            double a = Double.longBitsToDouble(
+                    random.nextLong() & 0x800fffffffffffffL | random.nextLong(1023 - 160, 1023 + 140) << 52);
             F80Convert.storeSingle(EXTENDED, sig(a), se(a), to);
             assertThat(Raw.getInt(to)).as("%a, seed %d", a, seed).isEqualTo(Float.floatToRawIntBits((float) a));
         }
