@@ -17,6 +17,7 @@ final class ConsoleOutput implements AutoCloseable {
     private long held;
     private boolean holding;
     private boolean broken;
+    private boolean ended;
 
     /**
      * @param out takes the bytes
@@ -35,7 +36,7 @@ final class ConsoleOutput implements AutoCloseable {
             for (int i = 0; i < length; i++) {
                 tail[(int) (held++ % HELD_BACK)] = bytes[offset + i];
             }
-        } else if (!broken) {
+        } else if (!broken && !ended) {
             try {
                 out.write(bytes, offset, length);
                 out.flush();
@@ -49,6 +50,11 @@ final class ConsoleOutput implements AutoCloseable {
     /** The command starts now. */
     synchronized void guestReady() {
         holding = false;
+    }
+
+    /** The command is over: what the kernel says while it goes down is not its output. */
+    synchronized void commandEnded() {
+        ended = true;
     }
 
     /** Prints what was held back, since the boot did not end well. */

@@ -91,12 +91,17 @@ final class GuestRun {
 
         Attempt(Domain domain) {
             this.domain = domain;
-            report = new GuestReport(() -> {
-                // What the kernel said before belongs to the boot, not to the command.
-                domain.console().resumeOutput();
-                output.guestReady();
-                ready.countDown();
-            });
+            report = new GuestReport(
+                    () -> {
+                        // What the kernel said before belongs to the boot, not to the command.
+                        domain.console().resumeOutput();
+                        output.guestReady();
+                        ready.countDown();
+                    },
+                    () -> {
+                        domain.console().resumeOutput();
+                        output.commandEnded();
+                    });
             domain.onDebugPort(report::accept);
             domain.console().connect(output::write);
             if (session == null) {

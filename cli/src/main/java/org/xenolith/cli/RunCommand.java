@@ -32,7 +32,7 @@ import picocli.CommandLine.Parameters;
         separator = " ",
         usageHelpAutoWidth = true,
         usageHelpWidth = 110,
-        customSynopsis = "Usage: xeno run [OPTIONS] [-- COMMAND [ARGUMENTS…]]",
+        customSynopsis = "xeno run [OPTIONS] [-- COMMAND [ARGUMENTS…]]",
         header = {
             "Boots a kernel and gives its console; ends when the guest ends.",
             "",

@@ -23,6 +23,8 @@ class ConsoleOutputTest {
         write(output, "kernel message\n");
         output.guestReady();
         write(output, "result\n");
+        output.commandEnded();
+        write(output, "reboot: Power down\n");
         assertThat(sink).hasToString("result\n");
         ByteArrayOutputStream error = new ByteArrayOutputStream();
         output.showHeldBack(new PrintStream(error));

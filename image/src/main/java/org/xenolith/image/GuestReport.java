@@ -22,12 +22,19 @@ public final class GuestReport {
 
     private final StringBuilder line = new StringBuilder();
     private final Runnable onReady;
+    private final Runnable onExit;
     private volatile boolean ready;
     private volatile int status = -1;
 
-    /** @param onReady called once, on the thread that feeds, when the guest is ready for input */
-    public GuestReport(Runnable onReady) {
+    /**
+     * Both listeners are called on the thread that feeds.
+     *
+     * @param onReady called once, when the guest is ready for input
+     * @param onExit called when the command has ended and its last output has left the guest
+     */
+    public GuestReport(Runnable onReady, Runnable onExit) {
         this.onReady = onReady;
+        this.onExit = onExit;
     }
 
     /** Takes one byte from the port. Called from one thread. */
@@ -47,6 +54,7 @@ public final class GuestReport {
             String number = text.substring(EXIT.length());
             if (number.matches("[0-9]{1,3}") && Integer.parseInt(number) <= 255) {
                 status = Integer.parseInt(number);
+                onExit.run();
             }
         }
     }

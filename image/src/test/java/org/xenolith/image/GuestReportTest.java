@@ -8,7 +8,8 @@ import org.junit.jupiter.api.Test;
 
 class GuestReportTest {
     private final AtomicInteger readyCalls = new AtomicInteger();
-    private final GuestReport report = new GuestReport(readyCalls::incrementAndGet);
+    private final AtomicInteger exitCalls = new AtomicInteger();
+    private final GuestReport report = new GuestReport(readyCalls::incrementAndGet, exitCalls::incrementAndGet);
 
     private void hear(String text) {
         report.accept(text.getBytes(StandardCharsets.ISO_8859_1));
@@ -21,6 +22,7 @@ class GuestReportTest {
         assertThat(report.exitStatus()).isEmpty();
         hear("noise\n\nxenolith-exit:137\n");
         assertThat(report.exitStatus()).hasValue(137);
+        assertThat(exitCalls).hasValue(1);
     }
 
     @Test
