@@ -2,6 +2,7 @@ package org.xenolith.bench;
 
 import java.io.IOException;
 import java.io.PrintStream;
+import java.lang.management.ManagementFactory;
 import java.net.URISyntaxException;
 import java.nio.file.FileSystemNotFoundException;
 import java.nio.file.Files;
@@ -54,6 +55,9 @@ public final class BenchCommand implements Callable<Integer> {
 
     private static final Pattern MEMORY = Pattern.compile("[1-9][0-9]{0,6}[MG]");
     private static final double QUICK_SECONDS = 0.25;
+    /** Load average above which a machine counts as busy, for each processor; a bench keeps one processor busy itself. */
+    private static final double BUSY = 0.75;
+
     private static final int MOST_ROUNDS = 100;
     private static final double MOST_SECONDS = 600;
 
@@ -324,6 +328,7 @@ public final class BenchCommand implements Callable<Integer> {
         environment.put(
                 "rounds", String.format(Locale.ROOT, "%d of %.2f s a workload, in turns", count, setup.seconds()));
         List<Contestant> alive = new ArrayList<>(contestants);
+        noteLoad(remarks);
         for (int round = 1; round <= count && !alive.isEmpty(); round++) {
             for (Contestant contestant : turns(alive, round)) {
                 String title = "round " + round + "/" + count + " " + contestant.label() + ": ";
@@ -347,6 +352,22 @@ public final class BenchCommand implements Callable<Integer> {
         out.print(format == Format.JSON ? report.json() + "\n" : report.table());
         out.flush();
         return results.problems().isEmpty() ? OK : PROBLEMS;
+    }
+
+    /** A busy machine disturbs every number, and most the native ones: said at once and in the report. */
+    private void noteLoad(List<String> remarks) {
+        double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
+        int processors = Runtime.getRuntime().availableProcessors();
+        if (load > processors * BUSY) {
+            String remark = String.format(
+                    Locale.ROOT,
+                    "this machine is busy with something else (load %.1f on %d processors at the start):"
+                            + " all times are disturbed",
+                    load,
+                    processors);
+            err.println("xeno bench: " + remark);
+            remarks.add(remark);
+        }
     }
 
     /** Another contestant goes first in each round, so that a slow drift of the machine hits all. */
