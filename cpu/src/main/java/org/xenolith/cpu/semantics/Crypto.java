@@ -6,8 +6,8 @@ import org.xenolith.memory.Raw;
 /**
  * AES rounds (FIPS 197), carry-less multiplication, and SHA-1 and SHA-256 steps (FIPS 180-4).
  *
- * <p>An AES state is 16 bytes, column by column, row 0 first. The four round tables hold a substituted byte multiplied into a
- * column, so that a round is sixteen look-ups; they are computed from the field's definition.
+ * <p>An AES state is 16 bytes, column by column, row 0 first. The four round tables hold a substituted byte multiplied
+ * into a column, so that a round is sixteen look-ups; they are computed from the field's definition.
  */
 public final class Crypto {
     private static final int[] SUBSTITUTE = new int[256];
@@ -85,7 +85,13 @@ public final class Crypto {
         int b = Raw.getInt(d + 4);
         int e = Raw.getInt(d + 8);
         int f = Raw.getInt(d + 12);
-        putXor(d, s, mix(ENCRYPT, a, b, e, f), mix(ENCRYPT, b, e, f, a), mix(ENCRYPT, e, f, a, b), mix(ENCRYPT, f, a, b, e));
+        putXor(
+                d,
+                s,
+                mix(ENCRYPT, a, b, e, f),
+                mix(ENCRYPT, b, e, f, a),
+                mix(ENCRYPT, e, f, a, b),
+                mix(ENCRYPT, f, a, b, e));
     }
 
     /** AESENCLAST: without MixColumns. */
@@ -110,7 +116,13 @@ public final class Crypto {
         int b = Raw.getInt(d + 4);
         int e = Raw.getInt(d + 8);
         int f = Raw.getInt(d + 12);
-        putXor(d, s, mix(DECRYPT, a, f, e, b), mix(DECRYPT, b, a, f, e), mix(DECRYPT, e, b, a, f), mix(DECRYPT, f, e, b, a));
+        putXor(
+                d,
+                s,
+                mix(DECRYPT, a, f, e, b),
+                mix(DECRYPT, b, a, f, e),
+                mix(DECRYPT, e, b, a, f),
+                mix(DECRYPT, f, e, b, a));
     }
 
     /** AESDECLAST. */
@@ -164,8 +176,8 @@ public final class Crypto {
     }
 
     /**
-     * Low 64 bits of a carry-less product. Ordinary multiplication of operands with three zeros between their bits cannot
-     * carry into the next kept bit, as long as at most 15 partial products meet there.
+     * Low 64 bits of a carry-less product. Ordinary multiplication of operands with three zeros between their bits
+     * cannot carry into the next kept bit, as long as at most 15 partial products meet there.
      */
     private static long carrylessLow(long a, long b) {
         long m0 = 0x1111111111111111L;
@@ -205,20 +217,18 @@ public final class Crypto {
         int e = word(d, 1);
         int f = word(d, 0);
         int g = 0;
-        int constant =
-                switch (imm & 3) {
-                    case 0 -> 0x5A827999;
-                    case 1 -> 0x6ED9EBA1;
-                    case 2 -> 0x8F1BBCDC;
-                    default -> 0xCA62C1D6;
-                };
+        int constant = switch (imm & 3) {
+            case 0 -> 0x5A827999;
+            case 1 -> 0x6ED9EBA1;
+            case 2 -> 0x8F1BBCDC;
+            default -> 0xCA62C1D6;
+        };
         for (int i = 3; i >= 0; i--) {
-            int choice =
-                    switch (imm & 3) {
-                        case 0 -> b & e ^ ~b & f;
-                        case 2 -> b & e ^ b & f ^ e & f;
-                        default -> b ^ e ^ f;
-                    };
+            int choice = switch (imm & 3) {
+                case 0 -> b & e ^ ~b & f;
+                case 2 -> b & e ^ b & f ^ e & f;
+                default -> b ^ e ^ f;
+            };
             // The caller has added E to the first message word.
             int next = choice + Integer.rotateLeft(a, 5) + word(s, i) + g + constant;
             g = f;

@@ -11,13 +11,14 @@ import org.xenolith.memory.Raw;
  * denormals-are-zero, six exceptions (Intel SDM vol. 1, chapters 4.8, 4.9 and 11.5).
  *
  * <p>An operation gets the MXCSR of before the instruction and collects exceptions in {@link Cpu#simdExceptions}; the
- * instruction calls {@link #begin} first and {@link #finish} when all lanes are computed and before anything is written.
+ * instruction calls {@link #begin} first and {@link #finish} when all lanes are computed and before anything is
+ * written.
  *
  * <p>Speed: while rounding is to nearest and inexact results are masked, which is how programs run nearly always, an
- * operation whose operands and result are ordinary normal numbers is one Java operation and a few tests. It can raise nothing but
- * the sticky inexact flag, which soon is set already; until then error-free transformations tell whether to set it. All else
- * goes the exact way: unpack, compute with a sticky bit, {@link #round}. Formats are told apart by {@code w}, log2 of
- * bytes: 2 or 3.
+ * operation whose operands and result are ordinary normal numbers is one Java operation and a few tests. It can raise
+ * nothing but the sticky inexact flag, which soon is set already; until then error-free transformations tell whether to
+ * set it. All else goes the exact way: unpack, compute with a sticky bit, {@link #round}. Formats are told apart by
+ * {@code w}, log2 of bytes: 2 or 3.
  */
 public final class FloatMath {
     public static final int IE = 1;
@@ -430,8 +431,8 @@ public final class FloatMath {
     // ---------------------------------------------------------------- rounding
 
     /**
-     * Rounds {@code significand * 2^(exponent - bias - 62)} to format {@code w}; bit 0 of the significand may be a sticky
-     * bit.
+     * Rounds {@code significand * 2^(exponent - bias - 62)} to format {@code w}; bit 0 of the significand may be a
+     * sticky bit.
      */
     private static long round(Cpu c, int csr, int w, int sign, int exponent, long significand) {
         if (significand == 0) {
@@ -449,7 +450,8 @@ public final class FloatMath {
         long rest = significand & (1L << drop) - 1;
         long rounded = roundAt(csr, sign, significand, drop);
         if (exponent <= 0) {
-            // Tiny after rounding as if exponents had no bounds: a carry may still lift it to the smallest normal number.
+            // Tiny after rounding as if exponents had no bounds: a carry may still lift it to the smallest normal
+            // number.
             boolean tiny = exponent < 0 || rounded >= 0;
             if (tiny && (csr & UM) == 0) {
                 c.simdExceptions |= rest != 0 ? UE | PE : UE;
@@ -684,13 +686,12 @@ public final class FloatMath {
         noteDenormals(c, w, a, b);
         long x = ordered(w, a);
         long y = ordered(w, b);
-        boolean holds =
-                switch (predicate & 3) {
-                    case 0 -> x == y;
-                    case 1 -> x < y;
-                    case 2 -> x <= y;
-                    default -> false;
-                };
+        boolean holds = switch (predicate & 3) {
+            case 0 -> x == y;
+            case 1 -> x < y;
+            case 2 -> x <= y;
+            default -> false;
+        };
         return holds != negate;
     }
 
@@ -786,8 +787,8 @@ public final class FloatMath {
     }
 
     /**
-     * A number to a signed integer of 32 or 64 bits; the "integer indefinite" value, the most negative one, where there is
-     * none.
+     * A number to a signed integer of 32 or 64 bits; the "integer indefinite" value, the most negative one, where there
+     * is none.
      */
     static long toInteger(Cpu c, int csr, double x, int mode, boolean wide) {
         if ((csr & DAZ) != 0 && Math.abs(x) < Double.MIN_NORMAL) {
@@ -807,9 +808,7 @@ public final class FloatMath {
     private static long toIntegerExact(Cpu c, double x, int mode, boolean wide) {
         double r = mode == TRUNCATE ? (double) (long) x : roundToIntegral(x, mode);
         // A NaN fails both comparisons. 2^63 and 2^31 are one too many.
-        boolean fits = wide
-                ? x >= -0x1p63 && x < 0x1p63
-                : r >= -0x1p31 && r <= 0x7fffffffL && !Double.isNaN(x);
+        boolean fits = wide ? x >= -0x1p63 && x < 0x1p63 : r >= -0x1p31 && r <= 0x7fffffffL && !Double.isNaN(x);
         if (!fits) {
             c.simdExceptions |= IE;
             return wide ? Long.MIN_VALUE : 0x80000000L;
@@ -860,8 +859,8 @@ public final class FloatMath {
     // ---------------------------------------------------------------- approximations
 
     /**
-     * RCPPS: the reciprocal. Hardware is allowed a relative error of 1.5 * 2^-12 and each model errs its own way; this is the
-     * nearest number. Denormals count as zeros, tiny results become zeros; no exceptions.
+     * RCPPS: the reciprocal. Hardware is allowed a relative error of 1.5 * 2^-12 and each model errs its own way; this
+     * is the nearest number. Denormals count as zeros, tiny results become zeros; no exceptions.
      */
     static int reciprocal(int bits) {
         long a = operand(DAZ, W32, bits & 0xffffffffL);

@@ -122,10 +122,8 @@ public final class Fxsave {
 
     private static void saveX87(Cpu c, Insn i, long va) {
         long fsw = c.get(1, VcpuState.FSW);
-        long control = c.get(1, VcpuState.FCW)
-                | fsw << 16
-                | c.get(0, VcpuState.FTW) << 32
-                | c.get(1, VcpuState.FOP) << 48;
+        long control =
+                c.get(1, VcpuState.FCW) | fsw << 16 | c.get(0, VcpuState.FTW) << 32 | c.get(1, VcpuState.FOP) << 48;
         long pointers = wide(i) ? -1L : 0xffffffffL;
         c.store64(va, control);
         c.store64(va + 8, c.control(VcpuState.FIP) & pointers);

@@ -6,8 +6,8 @@ import org.xenolith.memory.Raw;
 /**
  * Integer arithmetic and shuffles on MMX registers, MMX to SSSE3: one call of {@link SseLanes} each.
  *
- * <p>{@code d} is the address of the destination, which is also the first source; {@code s} that of the second source. The
- * caller enters MMX mode and sets bits 64 to 79 of a written register.
+ * <p>{@code d} is the address of the destination, which is also the first source; {@code s} that of the second source.
+ * The caller enters MMX mode and sets bits 64 to 79 of a written register.
  */
 public final class Mmx {
     private Mmx() {}

@@ -5,9 +5,11 @@ import org.xenolith.cpu.core.Flags;
 import org.xenolith.memory.Raw;
 
 /**
- * SSE4.1 and SSE4.2, but for the floating-point part ({@link SseFloat}) and the string comparisons ({@link SseStrings}).
+ * SSE4.1 and SSE4.2, but for the floating-point part ({@link SseFloat}) and the string comparisons ({@link
+ * SseStrings}).
  *
- * <p>{@code d} is the address of the destination, {@code s} that of the source; no more than the operand's bytes are touched.
+ * <p>{@code d} is the address of the destination, {@code s} that of the source; no more than the operand's bytes are
+ * touched.
  */
 public final class Sse4 {
     private Sse4() {}

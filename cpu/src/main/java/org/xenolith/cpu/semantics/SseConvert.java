@@ -6,8 +6,8 @@ import org.xenolith.memory.Raw;
 /**
  * Conversions between floating-point formats and integers, SSE and SSE2, on top of {@link FloatMath}.
  *
- * <p>{@code d} is the address of the destination, {@code s} that of the source; either may be an XMM register, an MMX register, a
- * general register's slot or memory, and no more than the operand's bytes are touched.
+ * <p>{@code d} is the address of the destination, {@code s} that of the source; either may be an XMM register, an MMX
+ * register, a general register's slot or memory, and no more than the operand's bytes are touched.
  */
 public final class SseConvert {
     private SseConvert() {}

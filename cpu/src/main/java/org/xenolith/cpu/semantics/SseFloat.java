@@ -7,8 +7,8 @@ import org.xenolith.memory.Raw;
 /**
  * Floating-point arithmetic and comparisons on XMM registers, SSE to SSE4.1, on top of {@link FloatMath}.
  *
- * <p>{@code d} is the address of the destination, which is also the first source; {@code s} that of the second source. All lanes
- * are computed before {@link FloatMath#finish} raises an exception, and only then is the destination written.
+ * <p>{@code d} is the address of the destination, which is also the first source; {@code s} that of the second source.
+ * All lanes are computed before {@link FloatMath#finish} raises an exception, and only then is the destination written.
  */
 public final class SseFloat {
     private SseFloat() {}
@@ -333,13 +333,12 @@ public final class SseFloat {
         int csr = FloatMath.begin(c);
         int order = FloatMath.order(c, csr, w, a, b, quietNansSignal);
         FloatMath.finish(c, csr);
-        long flags =
-                switch (order) {
-                    case 0 -> Flags.ZF;
-                    case -1 -> Flags.CF;
-                    case 1 -> 0;
-                    default -> Flags.ZF | Flags.PF | Flags.CF;
-                };
+        long flags = switch (order) {
+            case 0 -> Flags.ZF;
+            case -1 -> Flags.CF;
+            case 1 -> 0;
+            default -> Flags.ZF | Flags.PF | Flags.CF;
+        };
         Flags.setArithmetic(c, flags);
     }
 

@@ -8,9 +8,10 @@ import org.xenolith.memory.Raw;
 /**
  * The string comparisons of SSE4.2 (Intel SDM vol. 2, 4.1).
  *
- * <p>The immediate: bits 0-1 element format (unsigned byte, unsigned word, signed byte, signed word), bits 2-3 aggregation (equal
- * any, ranges, equal each, equal ordered), bits 4-5 polarity, bit 6 which index or what kind of mask. {@code d} is the
- * first operand ("xmm1", the pattern), {@code s} the second (the text); element bits are kept in an int.
+ * <p>The immediate: bits 0-1 element format (unsigned byte, unsigned word, signed byte, signed word), bits 2-3
+ * aggregation (equal any, ranges, equal each, equal ordered), bits 4-5 polarity, bit 6 which index or what kind of
+ * mask. {@code d} is the first operand ("xmm1", the pattern), {@code s} the second (the text); element bits are kept in
+ * an int.
  */
 public final class SseStrings {
     private SseStrings() {}
@@ -56,10 +57,12 @@ public final class SseStrings {
         long low = Raw.getLong(at);
         long high = Raw.getLong(at + 8);
         if (words(imm)) {
-            int zeros = (int) (SseLanes.signBits(SseLanes.equalWords(low, 0)) | SseLanes.signBits(SseLanes.equalWords(high, 0)) << 8);
+            int zeros = (int) (SseLanes.signBits(SseLanes.equalWords(low, 0))
+                    | SseLanes.signBits(SseLanes.equalWords(high, 0)) << 8);
             return Math.min(8, Integer.numberOfTrailingZeros(zeros) / 2);
         }
-        int zeros = (int) (SseLanes.signBits(SseLanes.equalBytes(low, 0)) | SseLanes.signBits(SseLanes.equalBytes(high, 0)) << 8);
+        int zeros = (int)
+                (SseLanes.signBits(SseLanes.equalBytes(low, 0)) | SseLanes.signBits(SseLanes.equalBytes(high, 0)) << 8);
         return Math.min(16, Integer.numberOfTrailingZeros(zeros));
     }
 
@@ -73,13 +76,12 @@ public final class SseStrings {
     /** The intermediate result after polarity, one bit an element of the second operand. */
     private static int compare(long d, long s, int imm, int lengthD, int lengthS) {
         int n = elements(imm);
-        int raw =
-                switch (imm >> 2 & 3) {
-                    case 0 -> equalAny(d, s, imm, lengthD, lengthS);
-                    case 1 -> ranges(d, s, imm, lengthD, lengthS);
-                    case 2 -> equalEach(d, s, imm, lengthD, lengthS, n);
-                    default -> equalOrdered(d, s, imm, lengthD, lengthS, n);
-                };
+        int raw = switch (imm >> 2 & 3) {
+            case 0 -> equalAny(d, s, imm, lengthD, lengthS);
+            case 1 -> ranges(d, s, imm, lengthD, lengthS);
+            case 2 -> equalEach(d, s, imm, lengthD, lengthS, n);
+            default -> equalOrdered(d, s, imm, lengthD, lengthS, n);
+        };
         return switch (imm >> 4 & 3) {
             case 1 -> raw ^ (1 << n) - 1;
             case 3 -> raw ^ (1 << lengthS) - 1;
@@ -144,7 +146,9 @@ public final class SseStrings {
         int result = compare(d, s, imm, lengthD, lengthS);
         int index = elements(imm);
         if (result != 0) {
-            index = (imm & 0x40) != 0 ? 31 - Integer.numberOfLeadingZeros(result) : Integer.numberOfTrailingZeros(result);
+            index = (imm & 0x40) != 0
+                    ? 31 - Integer.numberOfLeadingZeros(result)
+                    : Integer.numberOfTrailingZeros(result);
         }
         c.setReg(2, VcpuState.RCX, index);
         flags(c, result, imm, lengthD, lengthS);
