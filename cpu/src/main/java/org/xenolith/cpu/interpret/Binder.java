@@ -8,6 +8,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,8 +29,48 @@ final class Binder {
     private static final MethodType CONSTRUCTOR = MethodType.methodType(
             Op.class, Insn.class, int.class, int.class, int.class, int.class, long.class);
 
-    /** A semantic method and the style that its signature tells. */
-    record Semantics(MethodHandle method, Style style, boolean returns) {}
+    /** What a row's semantics resolved to, and the constructors of the shapes that it was seen in. */
+    static final class Semantics {
+        final MethodHandle method;
+        final Style style;
+        final boolean returns;
+        /** Shape keys and constructors; a row has few shapes. Replaced as a whole, so readers need no lock. */
+        private volatile Shapes shapes = new Shapes(new long[0], new MethodHandle[0]);
+
+        private record Shapes(long[] keys, MethodHandle[] constructors) {}
+
+        Semantics(MethodHandle method, Style style, boolean returns) {
+            this.method = method;
+            this.style = style;
+            this.returns = returns;
+        }
+
+        private MethodHandle constructor(long key) {
+            Shapes known = shapes;
+            long[] keys = known.keys;
+            for (int i = 0; i < keys.length; i++) {
+                if (keys[i] == key) {
+                    return known.constructors[i];
+                }
+            }
+            return null;
+        }
+
+        private synchronized MethodHandle define(Class<? extends Op> template, Shape shape) {
+            MethodHandle constructor = constructor(shape.key());
+            if (constructor == null) {
+                constructor = Binder.define(template, shape);
+                Shapes known = shapes;
+                int n = known.keys.length;
+                long[] keys = Arrays.copyOf(known.keys, n + 1);
+                MethodHandle[] constructors = Arrays.copyOf(known.constructors, n + 1);
+                keys[n] = shape.key();
+                constructors[n] = constructor;
+                shapes = new Shapes(keys, constructors);
+            }
+            return constructor;
+        }
+    }
 
     /** How a semantic method is called: see the legend of the instruction table. */
     enum Style {
@@ -39,7 +80,6 @@ final class Binder {
     }
 
     private static final Map<String, Map<String, Method>> FAMILY_METHODS = new ConcurrentHashMap<>();
-    private static final Map<String, MethodHandle> SHAPES = new ConcurrentHashMap<>();
     private static final Map<Class<?>, byte[]> TEMPLATES = new ConcurrentHashMap<>();
 
     private Binder() {}
@@ -50,7 +90,7 @@ final class Binder {
         return switch (semantics.style) {
             case VALUE -> value(insn, semantics);
             case VECTOR -> vector(insn, semantics);
-            case FREE -> make(FreeOp.class, shape(semantics, insn.row, 0), insn, 0, 0, 0, 0, 0);
+            case FREE -> make(FreeOp.class, semantics, free(semantics), insn, 0, 0, 0, 0, 0);
         };
     }
 
@@ -107,9 +147,8 @@ final class Binder {
         }
     }
 
-    private static Shape shape(Semantics semantics, Row row, int width) {
-        return new Shape(
-                semantics.method, row.semantics, width, Shape.NONE, 0, false, false, 0, 0, 0, 0, 0, 0, 0);
+    private static Shape free(Semantics semantics) {
+        return new Shape(semantics.method, 0, Shape.NONE, 0, false, false, 0, 0, 0, 0, 0, 0, 0);
     }
 
     // ---------------------------------------------------------------- value style
@@ -147,7 +186,6 @@ final class Binder {
         }
         Shape shape = new Shape(
                 semantics.method,
-                insn.row.semantics,
                 width,
                 destinationKind,
                 destinationWidth,
@@ -160,7 +198,7 @@ final class Binder {
                 kinds[2],
                 widths[2],
                 0);
-        return make(ValueOp.class, shape, insn, destination, registers[0], registers[1], registers[2], immediate);
+        return make(ValueOp.class, semantics, shape, insn, destination, registers[0], registers[1], registers[2], immediate);
     }
 
     private static int width(OperandSpec spec, Insn insn) {
@@ -233,7 +271,6 @@ final class Binder {
         boolean fromMemory = isMemory(from, insn) && from != to;
         Shape shape = new Shape(
                 semantics.method,
-                insn.row.semantics,
                 width,
                 destinationKind,
                 destinationBytes,
@@ -247,7 +284,7 @@ final class Binder {
                 0,
                 checks);
         return make(
-                VectorOp.class, shape, insn, vectorRegister(to, insn), vectorRegister(from, insn), 0, 0, insn.imm);
+                VectorOp.class, semantics, shape, insn, vectorRegister(to, insn), vectorRegister(from, insn), 0, 0, insn.imm);
     }
 
     private static boolean isMemory(OperandSpec spec, Insn insn) {
@@ -290,11 +327,18 @@ final class Binder {
     // ---------------------------------------------------------------- hidden classes
 
     private static Op make(
-            Class<? extends Op> template, Shape shape, Insn insn, int a, int b, int c, int d, long immediate) {
-        String key = template.getSimpleName() + shape.key();
-        MethodHandle constructor = SHAPES.get(key);
+            Class<? extends Op> template,
+            Semantics semantics,
+            Shape shape,
+            Insn insn,
+            int a,
+            int b,
+            int c,
+            int d,
+            long immediate) {
+        MethodHandle constructor = semantics.constructor(shape.key());
         if (constructor == null) {
-            constructor = SHAPES.computeIfAbsent(key, k -> define(template, shape));
+            constructor = semantics.define(template, shape);
         }
         try {
             return (Op) constructor.invokeExact(insn, a, b, c, d, immediate);
@@ -310,7 +354,7 @@ final class Binder {
             return hidden.findConstructor(hidden.lookupClass(), CONSTRUCTOR.changeReturnType(void.class))
                     .asType(CONSTRUCTOR);
         } catch (ReflectiveOperationException e) {
-            throw new IllegalStateException("cannot specialise " + template.getSimpleName() + " for " + shape.name(), e);
+            throw new IllegalStateException("cannot specialise " + template.getSimpleName() + " for " + shape, e);
         }
     }
 

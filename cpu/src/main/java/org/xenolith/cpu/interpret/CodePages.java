@@ -39,6 +39,7 @@ final class CodePages {
         }
     }
 
+    /** By frame number: addresses of frames, whose low bits are all zero, hash badly. */
     private final Map<Long, Page> pages = new HashMap<>();
     private Page last = new Page(-1);
 
@@ -48,7 +49,7 @@ final class CodePages {
         if (page.frame == frame) {
             return page;
         }
-        page = pages.get(frame);
+        page = pages.get(frame >>> 12);
         if (page != null) {
             last = page;
         }
@@ -89,7 +90,7 @@ final class CodePages {
 
     private Page create(long frame) {
         Page page = new Page(frame);
-        pages.put(frame, page);
+        pages.put(frame >>> 12, page);
         last = page;
         return page;
     }
@@ -133,7 +134,7 @@ final class CodePages {
         page.tails.clear();
         page.chunks = left;
         if (left == 0) {
-            pages.remove(frame);
+            pages.remove(frame >>> 12);
             last = new Page(-1);
             return true;
         }

@@ -154,7 +154,7 @@ public final class Interpreter implements Engine, AutoCloseable {
         while (true) {
             try {
                 // Events and interrupt shadow are neighbours: one load sees both.
-                while (Raw.getLong(eventsAt) == 0) {
+                while (quiet(Raw.getLong(eventsAt))) {
                     block = null;
                     block = lookup();
                     int n = block.instructions;
@@ -180,6 +180,9 @@ public final class Interpreter implements Engine, AutoCloseable {
                 VcpuExit exit = events();
                 if (exit != null) {
                     return leave(exit);
+                }
+                if (state.getInt(VcpuState.SHADOW) == 0 && quiet(Raw.getLong(eventsAt)) && left >= MAX_BLOCK) {
+                    continue;
                 }
                 if (slowly()) {
                     left--;
@@ -231,6 +234,11 @@ public final class Interpreter implements Engine, AutoCloseable {
     }
 
     // ---------------------------------------------------------------- events
+
+    /** True when nothing asks for the slow gear: no event, no shadow, or only an interrupt that is not open to delivery. */
+    private boolean quiet(long eventsAndShadow) {
+        return eventsAndShadow == 0 || eventsAndShadow == VcpuState.EVENT_INTERRUPT && !c.flag(Flags.IF);
+    }
 
     /** Deals with what the outside asked for; an exit, or null to go on. */
     private VcpuExit events() {
@@ -320,6 +328,8 @@ public final class Interpreter implements Engine, AutoCloseable {
         stepped = null;
         if (!stepping()) {
             state.lower(VcpuState.EVENT_STEP);
+            firstOfBlock();
+            return true;
         }
         int shadow = state.getInt(VcpuState.SHADOW);
         boolean trap = c.flag(Flags.TF);
@@ -359,6 +369,19 @@ public final class Interpreter implements Engine, AutoCloseable {
             c.exit = deliver(GuestFault.DB, 0, false, Interrupts.Kind.FAULT_OR_TRAP);
         }
         return true;
+    }
+
+    /** Runs the first instruction of a cached block, for what must happen between two instructions without being traced. */
+    private void firstOfBlock() throws Throwable {
+        Block block = lookup();
+        Op op = block.ops[0];
+        int next = block.offsets[1];
+        stepped = op.insn;
+        state.setInt(VcpuState.SHADOW, 0);
+        op.execute(c);
+        if (!stepped.row.endsBlock) {
+            c.setRip(c.wrapRip(c.rip() + next, block.mode));
+        }
     }
 
     private long executionBreakpoint(long va) {

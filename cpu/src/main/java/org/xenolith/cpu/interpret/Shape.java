@@ -7,7 +7,6 @@ import java.lang.invoke.MethodHandles;
  * What a template is specialised by: the semantic method and where its operands are.
  *
  * @param method the semantic method, without its trailing constant if it has one
- * @param name identifies the method together with its constant, for the cache of shapes
  * @param width operation width, log2 of bytes
  * @param destination where the result goes
  * @param destinationWidth log2 of its bytes; for vector memory operands their number of bytes
@@ -19,7 +18,6 @@ import java.lang.invoke.MethodHandles;
  */
 record Shape(
         MethodHandle method,
-        String name,
         int width,
         int destination,
         int destinationWidth,
@@ -49,15 +47,25 @@ record Shape(
     static Shape of(MethodHandles.Lookup lookup) {
         try {
             Shape shape = MethodHandles.classData(lookup, "_", Shape.class);
-            return shape != null ? shape : new Shape(null, "", 0, 0, 0, false, false, 0, 0, 0, 0, 0, 0, 0);
+            return shape != null ? shape : new Shape(null, 0, 0, 0, false, false, 0, 0, 0, 0, 0, 0, 0);
         } catch (IllegalAccessException e) {
             throw new IllegalStateException("a template cannot read its class data", e);
         }
     }
 
-    /** Key of the cache: everything but the handle. */
-    String key() {
-        return name + '/' + width + destination + destinationWidth + (update ? 'u' : '-') + (locked ? 'l' : '-') + first
-                + firstWidth + second + secondWidth + third + thirdWidth + checks;
+    /** Everything but the method, packed: identifies the shape among those of one row and template. */
+    long key() {
+        long key = width;
+        key = key << 3 | destination;
+        key = key << 5 | destinationWidth;
+        key = key << 1 | (update ? 1 : 0);
+        key = key << 1 | (locked ? 1 : 0);
+        key = key << 3 | first;
+        key = key << 5 | firstWidth;
+        key = key << 3 | second;
+        key = key << 2 | secondWidth;
+        key = key << 3 | third;
+        key = key << 2 | thirdWidth;
+        return key << 4 | checks;
     }
 }
