@@ -39,9 +39,9 @@ public final class KernelLog {
 
     private static final int MAX_BITS = 25;
 
-    private final LinearMemory memory;
+    private final KernelMemory memory;
 
-    private KernelLog(LinearMemory memory) {
+    private KernelLog(KernelMemory memory) {
         this.memory = memory;
     }
 
@@ -63,7 +63,7 @@ public final class KernelLog {
     }
 
     /** Reads the log of a guest whose kernel has these symbols. */
-    public static Result read(LinearMemory memory, SymbolTable symbols) {
+    public static Result read(KernelMemory memory, SymbolTable symbols) {
         OptionalLong pointer = symbols.address("prb");
         if (pointer.isEmpty()) {
             return new Result.Unavailable(

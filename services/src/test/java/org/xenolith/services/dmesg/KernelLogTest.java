@@ -39,7 +39,7 @@ class KernelLogTest {
     Path directory;
 
     private final GuestMemory memory = new GuestMemory(16);
-    private final LinearMemory linear = LinearMemory.longMode(memory.physical(), 0x8000);
+    private final KernelMemory linear = KernelMemory.longMode(memory.physical(), 0x8000);
     private long head = FIRST_ID - 1 & ID_MASK;
     private long tail = FIRST_ID;
     private long position = -(1L << DATA_BITS);
@@ -124,7 +124,7 @@ class KernelLogTest {
                 "skipped, no stock kernel: set -Dxenolith.test.kernels to a directory with vmlinuz-*");
         for (Path path : kernels) {
             try (KernelImage image = KernelImage.load(path)) {
-                LinearMemory file = (at, to, offset, length) -> {
+                KernelMemory file = (at, to, offset, length) -> {
                     for (ElfSegment segment : image.elf().segments()) {
                         if (segment.virtual() < 0
                                 && at >= segment.virtual()

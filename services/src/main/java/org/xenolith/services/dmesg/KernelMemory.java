@@ -2,9 +2,12 @@ package org.xenolith.services.dmesg;
 
 import org.xenolith.memory.GuestPhysical;
 
-/** A guest's memory by linear address, as its kernel sees it. */
+/**
+ * A guest's memory by linear address, as its kernel sees it, for an onlooker: any thread may read, the guest may run, and
+ * reading leaves no trace in page tables.
+ */
 @FunctionalInterface
-public interface LinearMemory {
+public interface KernelMemory {
     /** Copies memory into an array; false when some of it is not mapped. */
     boolean read(long linear, byte[] to, int offset, int length);
 
@@ -14,7 +17,7 @@ public interface LinearMemory {
      *
      * @param cr3 the guest's CR3
      */
-    static LinearMemory longMode(GuestPhysical memory, long cr3) {
+    static KernelMemory longMode(GuestPhysical memory, long cr3) {
         return (linear, to, offset, length) -> {
             int done = 0;
             while (done < length) {
