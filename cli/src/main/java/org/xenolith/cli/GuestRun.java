@@ -230,8 +230,10 @@ final class GuestRun {
 
     /** The input thread: from our standard input to whichever life the guest is in. */
     private void readInput() {
-        // Not System.in: its buffer would keep bytes, and nothing here needs one.
-        try (InputStream in = new FileInputStream(FileDescriptor.in)) {
+        // Not System.in: its buffer would keep bytes, and nothing here needs one. Never closed: the terminal's modes are set
+        // through the same descriptor, and must be given back at the end.
+        InputStream in = new FileInputStream(FileDescriptor.in);
+        try {
             byte[] buffer = new byte[4096];
             if (terminal != null) {
                 readKeys(in, buffer);
