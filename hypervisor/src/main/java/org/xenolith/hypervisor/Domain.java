@@ -85,7 +85,8 @@ public final class Domain {
 
     /** A domain by the identifier that a hypercall gave; ESRCH when there is none. */
     public Domain byId(int domid) {
-        Domain found = domid == DomainId.SELF || domid == id() ? this : domains().get(domid);
+        Domain found =
+                domid == DomainId.SELF || domid == id() ? this : domains().get(domid);
         if (found == null) {
             throw new HypercallException(Errno.ESRCH);
         }

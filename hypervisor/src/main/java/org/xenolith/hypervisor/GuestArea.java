@@ -102,7 +102,8 @@ final class GuestArea {
     }
 
     private void putBytes(int offset, long value, int bytes) {
-        ByteBuffer buffer = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(0, value);
+        ByteBuffer buffer =
+                ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(0, value);
         for (int i = 0; i < bytes; i++) {
             Raw.putByte(byteAt(offset + i), buffer.get(i));
         }

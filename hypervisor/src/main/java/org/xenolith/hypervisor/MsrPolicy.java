@@ -28,6 +28,7 @@ final class MsrPolicy {
     /** Immunity: RDCL, L1 flush on entry, SSB, MDS, page size change, TAA, SBDR, FBSDP, PSDP, PBRSB, GDS, RFDS. */
     private static final long ARCH_CAPABILITIES =
             1L | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 13 | 1 << 14 | 1 << 15 | 1 << 24 | 1 << 26 | 1 << 27;
+
     private static final int CPUID7_EDX_ARCH_CAPABILITIES = 1 << 29;
 
     private static final int MSR_ARCH_CAPABILITIES = 0x10A;

@@ -462,7 +462,9 @@ public final class Vcpu implements World {
     public void block() {
         if (!isEventPending() && controller.pending() < 0) {
             woken = false;
-            sleepUntil(() -> woken || isEventPending() || hasDeliverableInterrupt(), DomainClock.NEVER,
+            sleepUntil(
+                    () -> woken || isEventPending() || hasDeliverableInterrupt(),
+                    DomainClock.NEVER,
                     RunstateInfo.BLOCKED);
             runstate.enter(RunstateInfo.RUNNING);
         }
@@ -626,9 +628,7 @@ public final class Vcpu implements World {
 
     /** Registers a second copy of the time record at a linear address; 0 takes it away. */
     public void registerTimeArea(long linear) {
-        GuestArea area = linear == 0
-                ? null
-                : GuestArea.pin(domain.memory(), this.linear, linear, VcpuTimeInfo.SIZE);
+        GuestArea area = linear == 0 ? null : GuestArea.pin(domain.memory(), this.linear, linear, VcpuTimeInfo.SIZE);
         if (timeArea != null) {
             timeArea.unpin();
         }
@@ -638,8 +638,7 @@ public final class Vcpu implements World {
 
     /** Registers the runstate area at a linear address; 0 takes it away. */
     public void registerRunstateArea(long linear) {
-        runstate.register(
-                linear == 0 ? null : GuestArea.pin(domain.memory(), this.linear, linear, RunstateInfo.SIZE));
+        runstate.register(linear == 0 ? null : GuestArea.pin(domain.memory(), this.linear, linear, RunstateInfo.SIZE));
     }
 
     private void renewTime() {
@@ -710,8 +709,7 @@ public final class Vcpu implements World {
     }
 
     private boolean hasDeliverableInterrupt() {
-        return hasPendingNmi()
-                || (state.rflags() & 0x200) != 0 && (isCallbackPending() || controller.pending() >= 0);
+        return hasPendingNmi() || (state.rflags() & 0x200) != 0 && (isCallbackPending() || controller.pending() >= 0);
     }
 
     @Override
@@ -769,7 +767,9 @@ public final class Vcpu implements World {
 
     @Override
     public long mmioRead(long gpa, int bytes) {
-        long value = controller.claims(gpa) ? controller.mmioRead(gpa, bytes) : domain.mmio().read(gpa, bytes);
+        long value = controller.claims(gpa)
+                ? controller.mmioRead(gpa, bytes)
+                : domain.mmio().read(gpa, bytes);
         Trace trace = domain.trace();
         if (trace != null) {
             trace.mmio(this, false, gpa, bytes, value);

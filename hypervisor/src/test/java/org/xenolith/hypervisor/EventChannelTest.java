@@ -93,21 +93,28 @@ class EventChannelTest {
 
     @Test
     void aVirtualInterruptIsBoundOnce() {
-        assertThat(op(EventChannelOp.BIND_VIRQ, 12, b -> b.putInt(0, Virq.TIMER))).isZero();
+        assertThat(op(EventChannelOp.BIND_VIRQ, 12, b -> b.putInt(0, Virq.TIMER)))
+                .isZero();
         int timer = result(domain, 8);
-        assertThat(op(EventChannelOp.BIND_VIRQ, 12, b -> b.putInt(0, Virq.TIMER))).isEqualTo(-Errno.EEXIST);
+        assertThat(op(EventChannelOp.BIND_VIRQ, 12, b -> b.putInt(0, Virq.TIMER)))
+                .isEqualTo(-Errno.EEXIST);
         assertThat(op(EventChannelOp.BIND_VIRQ, 12, b -> b.putInt(0, Virq.TIMER).putInt(4, 1)))
                 .as("each virtual CPU has its own timer")
                 .isZero();
-        assertThat(op(EventChannelOp.BIND_VIRQ, 12, b -> b.putInt(0, Virq.CONSOLE).putInt(4, 1)))
+        assertThat(op(
+                        EventChannelOp.BIND_VIRQ,
+                        12,
+                        b -> b.putInt(0, Virq.CONSOLE).putInt(4, 1)))
                 .as("a global one starts on virtual CPU 0")
                 .isEqualTo(-Errno.EINVAL);
-        assertThat(op(EventChannelOp.BIND_VIRQ, 12, b -> b.putInt(0, Virq.COUNT))).isEqualTo(-Errno.EINVAL);
+        assertThat(op(EventChannelOp.BIND_VIRQ, 12, b -> b.putInt(0, Virq.COUNT)))
+                .isEqualTo(-Errno.EINVAL);
         domain.eventChannels().raiseVirq(vcpu, Virq.TIMER);
         assertThat(TestHost.pendingBit(domain, timer)).isTrue();
         assertThat(port(EventChannelOp.CLOSE, timer)).isZero();
         assertThat(TestHost.pendingBit(domain, timer)).isFalse();
-        assertThat(op(EventChannelOp.BIND_VIRQ, 12, b -> b.putInt(0, Virq.TIMER))).isZero();
+        assertThat(op(EventChannelOp.BIND_VIRQ, 12, b -> b.putInt(0, Virq.TIMER)))
+                .isZero();
     }
 
     @Test
@@ -120,7 +127,11 @@ class EventChannelTest {
             assertThat(port(operation, -1)).isEqualTo(-Errno.EINVAL);
             assertThat(port(operation, Integer.MAX_VALUE)).isEqualTo(-Errno.EINVAL);
         }
-        assertThat(op(EventChannelOp.STATUS, 24, b -> b.putShort(0, (short) DomainId.SELF).putInt(4, ipi))).isZero();
+        assertThat(op(
+                        EventChannelOp.STATUS,
+                        24,
+                        b -> b.putShort(0, (short) DomainId.SELF).putInt(4, ipi)))
+                .isZero();
         assertThat(result(domain, 8)).isEqualTo(EventChannelOp.STATUS_CLOSED);
     }
 
@@ -135,14 +146,23 @@ class EventChannelTest {
     @Test
     void twoDomainsTalkThroughAChannel() {
         Domain other = host.domain(2, 1);
-        assertThat(op(EventChannelOp.ALLOC_UNBOUND, 8, b -> b.putShort(0, (short) DomainId.SELF).putShort(2, (short) 2)))
+        assertThat(op(
+                        EventChannelOp.ALLOC_UNBOUND,
+                        8,
+                        b -> b.putShort(0, (short) DomainId.SELF).putShort(2, (short) 2)))
                 .isZero();
         int mine = result(domain, 4);
-        assertThat(op(other, EventChannelOp.BIND_INTERDOMAIN, 12, b -> b.putShort(0, (short) 1).putInt(4, mine)))
+        assertThat(op(
+                        other,
+                        EventChannelOp.BIND_INTERDOMAIN,
+                        12,
+                        b -> b.putShort(0, (short) 1).putInt(4, mine)))
                 .isZero();
         int theirs = result(other, 8);
         Vcpu far = other.vcpus().getFirst();
-        assertThat(TestHost.takeUpcall(far)).as("binding raises the new port once").isTrue();
+        assertThat(TestHost.takeUpcall(far))
+                .as("binding raises the new port once")
+                .isTrue();
         port(EventChannelOp.SEND, mine);
         assertThat(TestHost.pendingBit(other, theirs)).isTrue();
         op(other, EventChannelOp.SEND, 4, b -> b.putInt(0, theirs));
@@ -159,9 +179,17 @@ class EventChannelTest {
     void nobodyBindsAPortThatWasOfferedToSomebodyElse() {
         Domain other = host.domain(2, 1);
         int mine = domain.eventChannels().allocUnbound(7);
-        assertThat(op(other, EventChannelOp.BIND_INTERDOMAIN, 12, b -> b.putShort(0, (short) 1).putInt(4, mine)))
+        assertThat(op(
+                        other,
+                        EventChannelOp.BIND_INTERDOMAIN,
+                        12,
+                        b -> b.putShort(0, (short) 1).putInt(4, mine)))
                 .isEqualTo(-Errno.EINVAL);
-        assertThat(op(other, EventChannelOp.BIND_INTERDOMAIN, 12, b -> b.putShort(0, (short) 99).putInt(4, mine)))
+        assertThat(op(
+                        other,
+                        EventChannelOp.BIND_INTERDOMAIN,
+                        12,
+                        b -> b.putShort(0, (short) 99).putInt(4, mine)))
                 .isEqualTo(-Errno.ESRCH);
     }
 
@@ -187,22 +215,30 @@ class EventChannelTest {
     @Test
     void moreThanOneVirtualCpuInfoCanBeRegisteredButEachOnlyOnce() {
         long pointer = TestHost.struct(domain, 16, b -> b.putLong(0, 0x20).putInt(8, 128));
-        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, 10, 0, pointer)).isZero();
+        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, 10, 0, pointer))
+                .isZero();
         assertThat(vcpu.vcpuInfo()).isEqualTo(TestHost.host(domain, 0x20080));
         assertThat(TestHost.read(domain, 0x20080, 1)).as("nothing gets lost").isEqualTo(1);
         assertThat(TestHost.read(domain, 0x20080 + VcpuInfo.TIME + 24, 4)).isEqualTo(0x80000000L);
-        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, 10, 0, pointer)).isEqualTo(-Errno.EINVAL);
-        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, 10, 2, pointer)).isEqualTo(-Errno.ENOENT);
+        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, 10, 0, pointer))
+                .isEqualTo(-Errno.EINVAL);
+        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, 10, 2, pointer))
+                .isEqualTo(-Errno.ENOENT);
         TestHost.struct(domain, 16, b -> b.putLong(0, 0x20).putInt(8, 4096 - 32));
-        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, 10, 1, pointer)).isEqualTo(-Errno.ENXIO);
+        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, 10, 1, pointer))
+                .isEqualTo(-Errno.ENXIO);
         TestHost.struct(domain, 16, b -> b.putLong(0, 1L << 30).putInt(8, 0));
-        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, 10, 1, pointer)).isEqualTo(-Errno.EINVAL);
+        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, 10, 1, pointer))
+                .isEqualTo(-Errno.EINVAL);
     }
 
     // FIFO.
 
     private long initControl(int target, long gfn, int offset) {
-        return op(EventChannelOp.INIT_CONTROL, 24, b -> b.putLong(0, gfn).putInt(8, offset).putInt(12, target));
+        return op(
+                EventChannelOp.INIT_CONTROL,
+                24,
+                b -> b.putLong(0, gfn).putInt(8, offset).putInt(12, target));
     }
 
     private void useFifo() {
@@ -212,7 +248,8 @@ class EventChannelTest {
         for (int i = 0; i < 1024; i++) {
             TestHost.write(domain, ARRAY + i * 4, 4, EventFifo.MASKED & 0xffffffffL);
         }
-        assertThat(op(EventChannelOp.EXPAND_ARRAY, 8, b -> b.putLong(0, ARRAY >>> 12))).isZero();
+        assertThat(op(EventChannelOp.EXPAND_ARRAY, 8, b -> b.putLong(0, ARRAY >>> 12)))
+                .isZero();
     }
 
     /** What a guest does with one queue: takes the head, follows its link. Returns the port, or 0. */
@@ -271,8 +308,10 @@ class EventChannelTest {
     void aFifoPortGoesToTheQueueOfItsPriority() {
         useFifo();
         int port = bindIpi(0);
-        assertThat(op(EventChannelOp.SET_PRIORITY, 8, b -> b.putInt(0, port).putInt(4, 3))).isZero();
-        assertThat(op(EventChannelOp.SET_PRIORITY, 8, b -> b.putInt(0, port).putInt(4, 16))).isEqualTo(-Errno.EINVAL);
+        assertThat(op(EventChannelOp.SET_PRIORITY, 8, b -> b.putInt(0, port).putInt(4, 3)))
+                .isZero();
+        assertThat(op(EventChannelOp.SET_PRIORITY, 8, b -> b.putInt(0, port).putInt(4, 16)))
+                .isEqualTo(-Errno.EINVAL);
         port(EventChannelOp.UNMASK, port);
         port(EventChannelOp.SEND, port);
         assertThat(consume(0, 7)).isZero();
@@ -282,8 +321,10 @@ class EventChannelTest {
     @Test
     void twoLevelsHaveNoPriorities() {
         int port = bindIpi(0);
-        assertThat(op(EventChannelOp.SET_PRIORITY, 8, b -> b.putInt(0, port).putInt(4, 3))).isEqualTo(-Errno.ENOSYS);
-        assertThat(op(EventChannelOp.EXPAND_ARRAY, 8, b -> b.putLong(0, ARRAY >>> 12))).isEqualTo(-Errno.EOPNOTSUPP);
+        assertThat(op(EventChannelOp.SET_PRIORITY, 8, b -> b.putInt(0, port).putInt(4, 3)))
+                .isEqualTo(-Errno.ENOSYS);
+        assertThat(op(EventChannelOp.EXPAND_ARRAY, 8, b -> b.putLong(0, ARRAY >>> 12)))
+                .isEqualTo(-Errno.EOPNOTSUPP);
     }
 
     @Test
@@ -291,7 +332,8 @@ class EventChannelTest {
         assertThat(initControl(0, CONTROL >>> 12, 0)).isZero();
         int port = bindIpi(0);
         port(EventChannelOp.SEND, port);
-        assertThat(op(EventChannelOp.EXPAND_ARRAY, 8, b -> b.putLong(0, ARRAY >>> 12))).isZero();
+        assertThat(op(EventChannelOp.EXPAND_ARRAY, 8, b -> b.putLong(0, ARRAY >>> 12)))
+                .isZero();
         assertThat(consume(0, 7)).isEqualTo(port);
     }
 
@@ -321,7 +363,8 @@ class EventChannelTest {
         assertThat(initControl(0, CONTROL >>> 12, 0)).isZero();
         for (int i = 0; i < 128; i++) {
             long gfn = 0x100 + i;
-            assertThat(op(EventChannelOp.EXPAND_ARRAY, 8, b -> b.putLong(0, gfn))).isZero();
+            assertThat(op(EventChannelOp.EXPAND_ARRAY, 8, b -> b.putLong(0, gfn)))
+                    .isZero();
         }
         assertThat(op(EventChannelOp.EXPAND_ARRAY, 8, b -> b.putLong(0, 0x200))).isEqualTo(-Errno.ENOSPC);
     }
@@ -343,7 +386,9 @@ class EventChannelTest {
                 case 0 -> Raw.putInt(word, random.nextInt());
                 case 1 -> Raw.putInt(TestHost.host(domain, CONTROL + random.nextInt(64) * 4L), random.nextInt());
                 case 2 -> port(EventChannelOp.UNMASK, ports[random.nextInt(ports.length)]);
-                default -> assertThat(port(EventChannelOp.SEND, ports[random.nextInt(ports.length)])).isZero();
+                default ->
+                    assertThat(port(EventChannelOp.SEND, ports[random.nextInt(ports.length)]))
+                            .isZero();
             }
         }
     }
@@ -390,7 +435,8 @@ class EventChannelTest {
     void aResetGoesBackToTwoLevels() {
         useFifo();
         int port = bindIpi(0);
-        assertThat(op(EventChannelOp.RESET, 2, b -> b.putShort(0, (short) DomainId.SELF))).isZero();
+        assertThat(op(EventChannelOp.RESET, 2, b -> b.putShort(0, (short) DomainId.SELF)))
+                .isZero();
         assertThat(domain.eventChannels().isFifo()).isFalse();
         assertThat(port(EventChannelOp.SEND, port)).isEqualTo(-Errno.EINVAL);
         int again = bindIpi(0);
@@ -419,7 +465,8 @@ class EventChannelTest {
             port = bindIpi(0);
         }
         port(EventChannelOp.SEND, port);
-        assertThat(Raw.getLong(domain.sharedInfo() + SharedInfo.EVTCHN_PENDING + 8)).isEqualTo(1L << 70 - 64);
+        assertThat(Raw.getLong(domain.sharedInfo() + SharedInfo.EVTCHN_PENDING + 8))
+                .isEqualTo(1L << 70 - 64);
         assertThat(Raw.getLong(vcpu.vcpuInfo() + VcpuInfo.PENDING_SEL)).isEqualTo(2);
     }
 }

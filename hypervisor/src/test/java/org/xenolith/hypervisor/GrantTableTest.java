@@ -50,17 +50,21 @@ class GrantTableTest {
 
     private void useVersion(int version) {
         if (version == 2) {
-            assertThat(op(granter, GrantTableOp.SET_VERSION, 4, b -> b.putInt(0, 2))).isZero();
+            assertThat(op(granter, GrantTableOp.SET_VERSION, 4, b -> b.putInt(0, 2)))
+                    .isZero();
             assertThat(mapFrame(MemoryOp.GRANT_STATUS_INDEX, STATUS >>> 12)).isZero();
         }
         assertThat(mapFrame(0, TABLE >>> 12)).isZero();
     }
 
     private long mapFrame(long index, long gfn) {
-        long pointer = TestHost.struct(granter, 24, b -> b.putShort(0, (short) DomainId.SELF)
-                .putInt(4, MemoryOp.SPACE_GRANT_TABLE)
-                .putLong(8, index)
-                .putLong(16, gfn));
+        long pointer = TestHost.struct(
+                granter,
+                24,
+                b -> b.putShort(0, (short) DomainId.SELF)
+                        .putInt(4, MemoryOp.SPACE_GRANT_TABLE)
+                        .putLong(8, index)
+                        .putLong(16, gfn));
         return TestHost.call(granter, HypercallNumber.MEMORY_OP, MemoryOp.ADD_TO_PHYSMAP, pointer);
     }
 
@@ -83,10 +87,14 @@ class GrantTableTest {
     }
 
     private int map(int ref, int flags, long address) {
-        assertThat(op(mapper, GrantTableOp.MAP_GRANT_REF, 32, b -> b.putLong(0, address)
-                        .putInt(8, flags)
-                        .putInt(12, ref)
-                        .putShort(16, (short) granter.id())))
+        assertThat(op(
+                        mapper,
+                        GrantTableOp.MAP_GRANT_REF,
+                        32,
+                        b -> b.putLong(0, address)
+                                .putInt(8, flags)
+                                .putInt(12, ref)
+                                .putShort(16, (short) granter.id())))
                 .isZero();
         return status(mapper, 18);
     }
@@ -96,7 +104,11 @@ class GrantTableTest {
     }
 
     private int unmap(int handle, long address) {
-        assertThat(op(mapper, GrantTableOp.UNMAP_GRANT_REF, 24, b -> b.putLong(0, address).putInt(16, handle)))
+        assertThat(op(
+                        mapper,
+                        GrantTableOp.UNMAP_GRANT_REF,
+                        24,
+                        b -> b.putLong(0, address).putInt(16, handle)))
                 .isZero();
         return status(mapper, 20);
     }
@@ -128,7 +140,8 @@ class GrantTableTest {
         grant(version, REF, mapper.id(), PAGE >>> 12, GrantEntry.PERMIT_ACCESS | GrantEntry.READONLY);
         assertThat(map(REF, GrantTableOp.MAP_HOST, HOLE)).isEqualTo(GrantStatus.GENERAL_ERROR);
         assertThat(marks(version, REF)).isZero();
-        assertThat(map(REF, GrantTableOp.MAP_HOST | GrantTableOp.MAP_READONLY, HOLE)).isEqualTo(GrantStatus.OKAY);
+        assertThat(map(REF, GrantTableOp.MAP_HOST | GrantTableOp.MAP_READONLY, HOLE))
+                .isEqualTo(GrantStatus.OKAY);
         assertThat(marks(version, REF)).isEqualTo(GrantEntry.READING);
         assertThat(mapper.memory().map().frameForWrite(HOLE >>> 12)).isZero();
         assertThat(mapper.memory().map().frameForRead(HOLE >>> 12)).isNotZero();
@@ -154,7 +167,11 @@ class GrantTableTest {
         assertThat(map(REF, GrantTableOp.MAP_HOST | GrantTableOp.MAP_CONTAINS_PTE, HOLE))
                 .isEqualTo(GrantStatus.GENERAL_ERROR);
         assertThat(map(REF, GrantTableOp.MAP_HOST, -4096)).isEqualTo(GrantStatus.BAD_VIRTUAL_ADDRESS);
-        assertThat(op(mapper, GrantTableOp.MAP_GRANT_REF, 32, b -> b.putInt(8, 2).putShort(16, (short) 77)))
+        assertThat(op(
+                        mapper,
+                        GrantTableOp.MAP_GRANT_REF,
+                        32,
+                        b -> b.putInt(8, 2).putShort(16, (short) 77)))
                 .isZero();
         assertThat(status(mapper, 18)).isEqualTo(GrantStatus.BAD_DOMAIN);
     }
@@ -183,16 +200,27 @@ class GrantTableTest {
         assertThat(mapper.memory().isOwned(HOLE >>> 12)).isFalse();
     }
 
-    private int copy(long source, int sourceDomain, int sourceOffset, long dest, int destDomain, int destOffset,
-            int length, int flags) {
-        assertThat(op(mapper, GrantTableOp.COPY, 40, b -> b.putLong(0, source)
-                        .putShort(8, (short) sourceDomain)
-                        .putShort(10, (short) sourceOffset)
-                        .putLong(16, dest)
-                        .putShort(24, (short) destDomain)
-                        .putShort(26, (short) destOffset)
-                        .putShort(32, (short) length)
-                        .putShort(34, (short) flags)))
+    private int copy(
+            long source,
+            int sourceDomain,
+            int sourceOffset,
+            long dest,
+            int destDomain,
+            int destOffset,
+            int length,
+            int flags) {
+        assertThat(op(
+                        mapper,
+                        GrantTableOp.COPY,
+                        40,
+                        b -> b.putLong(0, source)
+                                .putShort(8, (short) sourceDomain)
+                                .putShort(10, (short) sourceOffset)
+                                .putLong(16, dest)
+                                .putShort(24, (short) destDomain)
+                                .putShort(26, (short) destOffset)
+                                .putShort(32, (short) length)
+                                .putShort(34, (short) flags)))
                 .isZero();
         return status(mapper, 36);
     }
@@ -204,10 +232,12 @@ class GrantTableTest {
         grant(version, REF, mapper.id(), PAGE >>> 12, GrantEntry.PERMIT_ACCESS);
         TestHost.write(granter, PAGE + 100, 8, 0xABCDEF);
         int self = DomainId.SELF;
-        assertThat(copy(REF, 1, 100, 0x40, self, 200, 8, GrantTableOp.COPY_SOURCE_REF)).isZero();
+        assertThat(copy(REF, 1, 100, 0x40, self, 200, 8, GrantTableOp.COPY_SOURCE_REF))
+                .isZero();
         assertThat(TestHost.read(mapper, 0x40000 + 200, 8)).isEqualTo(0xABCDEF);
         TestHost.write(mapper, 0x40000, 8, 0x777);
-        assertThat(copy(0x40, self, 0, REF, 1, 8, 8, GrantTableOp.COPY_DEST_REF)).isZero();
+        assertThat(copy(0x40, self, 0, REF, 1, 8, 8, GrantTableOp.COPY_DEST_REF))
+                .isZero();
         assertThat(TestHost.read(granter, PAGE + 8, 8)).isEqualTo(0x777);
         assertThat(marks(version, REF)).isZero();
     }
@@ -236,7 +266,8 @@ class GrantTableTest {
         TestHost.write(granter, TABLE + REF * 16 + 6, 2, 128);
         TestHost.write(granter, TABLE + REF * 16, 2, GrantEntry.PERMIT_ACCESS | GrantEntry.SUB_PAGE);
         int self = DomainId.SELF;
-        assertThat(copy(REF, 1, 256, 0x40, self, 0, 128, GrantTableOp.COPY_SOURCE_REF)).isZero();
+        assertThat(copy(REF, 1, 256, 0x40, self, 0, 128, GrantTableOp.COPY_SOURCE_REF))
+                .isZero();
         assertThat(copy(REF, 1, 255, 0x40, self, 0, 128, GrantTableOp.COPY_SOURCE_REF))
                 .isEqualTo(GrantStatus.GENERAL_ERROR);
         assertThat(map(REF, GrantTableOp.MAP_HOST, HOLE)).isEqualTo(GrantStatus.GENERAL_ERROR);
@@ -248,15 +279,21 @@ class GrantTableTest {
         granter.grantTable().seed(GrantEntry.REF_XENSTORE, 0, 0x77);
         grant(1, REF, 0, PAGE >>> 12, GrantEntry.PERMIT_ACCESS);
         try (HostGrant grant = granter.grantTable().mapForHost(REF, 0, true)) {
-            assertThat(op(granter, GrantTableOp.SET_VERSION, 4, b -> b.putInt(0, 2))).isEqualTo(-Errno.EBUSY);
+            assertThat(op(granter, GrantTableOp.SET_VERSION, 4, b -> b.putInt(0, 2)))
+                    .isEqualTo(-Errno.EBUSY);
             Raw.putLong(grant.address(), 5);
         }
         assertThat(TestHost.read(granter, PAGE, 8)).isEqualTo(5);
-        assertThat(op(granter, GrantTableOp.SET_VERSION, 4, b -> b.putInt(0, 3))).isEqualTo(-Errno.EINVAL);
-        assertThat(op(granter, GrantTableOp.SET_VERSION, 4, b -> b.putInt(0, 2))).isZero();
-        assertThat(TestHost.read(granter, TABLE + 16 + 8, 8)).as("reserved references stay").isEqualTo(0x77);
+        assertThat(op(granter, GrantTableOp.SET_VERSION, 4, b -> b.putInt(0, 3)))
+                .isEqualTo(-Errno.EINVAL);
+        assertThat(op(granter, GrantTableOp.SET_VERSION, 4, b -> b.putInt(0, 2)))
+                .isZero();
+        assertThat(TestHost.read(granter, TABLE + 16 + 8, 8))
+                .as("reserved references stay")
+                .isEqualTo(0x77);
         assertThat(TestHost.read(granter, TABLE + REF * 16, 2)).isZero();
-        assertThat(op(granter, GrantTableOp.SET_VERSION, 4, b -> b.putInt(0, 1))).isZero();
+        assertThat(op(granter, GrantTableOp.SET_VERSION, 4, b -> b.putInt(0, 1)))
+                .isZero();
         assertThat(TestHost.read(granter, TABLE + 8 + 4, 4)).isEqualTo(0x77);
     }
 
@@ -267,18 +304,22 @@ class GrantTableTest {
 
     @Test
     void theTableTellsItsSizeAndGrowsToItsLimit() {
-        assertThat(op(granter, GrantTableOp.QUERY_SIZE, 16, b -> b.putShort(0, (short) DomainId.SELF))).isZero();
+        assertThat(op(granter, GrantTableOp.QUERY_SIZE, 16, b -> b.putShort(0, (short) DomainId.SELF)))
+                .isZero();
         assertThat(status(granter, 12)).isZero();
         assertThat(TestHost.read(granter, TestHost.ARGUMENTS + 4, 4)).isEqualTo(1);
         assertThat(TestHost.read(granter, TestHost.ARGUMENTS + 8, 4)).isEqualTo(64);
         assertThat(mapFrame(63, 0x9100)).isZero();
         assertThat(granter.grantTable().frames()).isEqualTo(64);
-        assertThat(op(granter, GrantTableOp.SETUP_TABLE, 24, b -> b.putShort(0, (short) DomainId.SELF)
-                        .putInt(4, 64)
-                        .putLong(16, 0x5000)))
+        assertThat(op(
+                        granter,
+                        GrantTableOp.SETUP_TABLE,
+                        24,
+                        b -> b.putShort(0, (short) DomainId.SELF).putInt(4, 64).putLong(16, 0x5000)))
                 .isZero();
         assertThat(TestHost.read(granter, 0x5000 + 63 * 8, 8)).isEqualTo(0x9100);
-        assertThat(op(granter, GrantTableOp.SETUP_TABLE, 24, b -> b.putInt(4, 65))).isEqualTo(-Errno.EINVAL);
+        assertThat(op(granter, GrantTableOp.SETUP_TABLE, 24, b -> b.putInt(4, 65)))
+                .isEqualTo(-Errno.EINVAL);
         assertThat(op(granter, GrantTableOp.TRANSFER, 24, b -> {})).isEqualTo(-Errno.ENOSYS);
     }
 

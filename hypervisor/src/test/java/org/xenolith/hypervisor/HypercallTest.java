@@ -42,29 +42,35 @@ class HypercallTest {
     @Test
     void userModeMayNotMakeHypercalls() {
         domain.vcpus().getFirst().state().setSegment(VcpuState.SS, 0x2B, 0, -1, 0xC0F3);
-        assertThat(TestHost.call(domain, HypercallNumber.XEN_VERSION, XenVersionOp.VERSION)).isEqualTo(-Errno.EPERM);
+        assertThat(TestHost.call(domain, HypercallNumber.XEN_VERSION, XenVersionOp.VERSION))
+                .isEqualTo(-Errno.EPERM);
     }
 
     @Test
     void theVersionIsFourSeventeen() {
-        assertThat(TestHost.call(domain, HypercallNumber.XEN_VERSION, XenVersionOp.VERSION)).isEqualTo(4 << 16 | 17);
-        assertThat(TestHost.call(domain, HypercallNumber.XEN_VERSION, XenVersionOp.PAGESIZE)).isEqualTo(4096);
+        assertThat(TestHost.call(domain, HypercallNumber.XEN_VERSION, XenVersionOp.VERSION))
+                .isEqualTo(4 << 16 | 17);
+        assertThat(TestHost.call(domain, HypercallNumber.XEN_VERSION, XenVersionOp.PAGESIZE))
+                .isEqualTo(4096);
     }
 
     @Test
     void aPvhGuestSeesItsFeatures() {
         long pointer = TestHost.struct(domain, 8, b -> {});
-        assertThat(TestHost.call(domain, HypercallNumber.XEN_VERSION, XenVersionOp.GET_FEATURES, pointer)).isZero();
+        assertThat(TestHost.call(domain, HypercallNumber.XEN_VERSION, XenVersionOp.GET_FEATURES, pointer))
+                .isZero();
         assertThat(TestHost.read(domain, pointer + 4, 4)).isEqualTo(0x12305);
     }
 
     @Test
     void theCommandLineOfTheHypervisorIsNotTheGuestsBusiness() {
-        assertThat(TestHost.call(domain, HypercallNumber.XEN_VERSION, XenVersionOp.COMMANDLINE, 0x3000)).isZero();
+        assertThat(TestHost.call(domain, HypercallNumber.XEN_VERSION, XenVersionOp.COMMANDLINE, 0x3000))
+                .isZero();
         byte[] text = new byte[8];
         assertThat(domain.memory().map().read(0x3000, text, 0, 8)).isTrue();
         assertThat(new String(text, StandardCharsets.US_ASCII)).isEqualTo("<denied>");
-        assertThat(TestHost.call(domain, HypercallNumber.XEN_VERSION, XenVersionOp.BUILD_ID, 0)).isEqualTo(-Errno.EPERM);
+        assertThat(TestHost.call(domain, HypercallNumber.XEN_VERSION, XenVersionOp.BUILD_ID, 0))
+                .isEqualTo(-Errno.EPERM);
     }
 
     @Test
@@ -90,7 +96,8 @@ class HypercallTest {
     @Test
     void consoleOutputGoesToTheDebugConsole() {
         TestHost.write(domain, 0x3000, "hello\n".getBytes(StandardCharsets.US_ASCII));
-        assertThat(TestHost.call(domain, HypercallNumber.CONSOLE_IO, ConsoleIo.WRITE, 6, 0x3000)).isZero();
+        assertThat(TestHost.call(domain, HypercallNumber.CONSOLE_IO, ConsoleIo.WRITE, 6, 0x3000))
+                .isZero();
         assertThat(host.console.toString(StandardCharsets.US_ASCII)).isEqualTo("hello\n");
     }
 
@@ -121,10 +128,13 @@ class HypercallTest {
     }
 
     private long addToPhysmap(int space, long index, long gfn) {
-        long pointer = TestHost.struct(domain, 24, b -> b.putShort(0, (short) DomainId.SELF)
-                .putInt(4, space)
-                .putLong(8, index)
-                .putLong(16, gfn));
+        long pointer = TestHost.struct(
+                domain,
+                24,
+                b -> b.putShort(0, (short) DomainId.SELF)
+                        .putInt(4, space)
+                        .putLong(8, index)
+                        .putLong(16, gfn));
         return TestHost.call(domain, HypercallNumber.MEMORY_OP, MemoryOp.ADD_TO_PHYSMAP, pointer);
     }
 
@@ -149,13 +159,14 @@ class HypercallTest {
         assertThat(domain.memory().ownedFrames()).isEqualTo(TestHost.FRAMES - 10);
         assertThat(reservation(MemoryOp.DECREASE_RESERVATION, 10)).isZero();
         assertThat(reservation(MemoryOp.POPULATE_PHYSMAP, 10)).isEqualTo(10);
-        assertThat(TestHost.read(domain, 100 << 12, 8)).as("a new frame is clean").isZero();
+        assertThat(TestHost.read(domain, 100 << 12, 8))
+                .as("a new frame is clean")
+                .isZero();
     }
 
     private long reservation(int operation, int count) {
-        long pointer = TestHost.struct(domain, 32, b -> b.putLong(0, 0x3000)
-                .putLong(8, count)
-                .putShort(24, (short) DomainId.SELF));
+        long pointer = TestHost.struct(
+                domain, 32, b -> b.putLong(0, 0x3000).putLong(8, count).putShort(24, (short) DomainId.SELF));
         return TestHost.call(domain, HypercallNumber.MEMORY_OP, operation, pointer);
     }
 
@@ -173,7 +184,8 @@ class HypercallTest {
         assertThat(TestHost.call(domain, HypercallNumber.MEMORY_OP, MemoryOp.MEMORY_MAP, pointer))
                 .isEqualTo(-Errno.ENOSYS);
         domain.memory().setRanges(List.of(DomainMemory.Range.ram(0, 4 << 20)));
-        assertThat(TestHost.call(domain, HypercallNumber.MEMORY_OP, MemoryOp.MEMORY_MAP, pointer)).isZero();
+        assertThat(TestHost.call(domain, HypercallNumber.MEMORY_OP, MemoryOp.MEMORY_MAP, pointer))
+                .isZero();
         assertThat(TestHost.read(domain, pointer, 4)).isEqualTo(1);
         assertThat(TestHost.read(domain, 0x3008, 8)).isEqualTo(4 << 20);
         assertThat(TestHost.read(domain, 0x3010, 4)).isEqualTo(1);
@@ -181,7 +193,8 @@ class HypercallTest {
 
     @Test
     void aGuestMaySetOnlyItsOwnParameters() {
-        assertThat(param(HvmOp.SET_PARAM, HvmParam.CALLBACK_IRQ, 2L << 56 | 0xF3)).isZero();
+        assertThat(param(HvmOp.SET_PARAM, HvmParam.CALLBACK_IRQ, 2L << 56 | 0xF3))
+                .isZero();
         assertThat(domain.callbackVector()).isEqualTo(0xF3);
         assertThat(param(HvmOp.SET_PARAM, HvmParam.STORE_PFN, 5)).isEqualTo(-Errno.EPERM);
         assertThat(param(HvmOp.SET_PARAM, HvmParam.COUNT, 5)).isEqualTo(-Errno.EINVAL);
@@ -192,9 +205,10 @@ class HypercallTest {
     }
 
     private long param(int operation, int index, long value) {
-        long pointer = TestHost.struct(domain, 16, b -> b.putShort(0, (short) DomainId.SELF)
-                .putInt(4, index)
-                .putLong(8, value));
+        long pointer = TestHost.struct(
+                domain,
+                16,
+                b -> b.putShort(0, (short) DomainId.SELF).putInt(4, index).putLong(8, value));
         return TestHost.call(domain, HypercallNumber.HVM_OP, operation, pointer);
     }
 
@@ -216,7 +230,8 @@ class HypercallTest {
     @Test
     void aShutdownTellsItsReason() {
         long pointer = TestHost.struct(domain, 4, b -> b.putInt(0, ShutdownReason.REBOOT));
-        assertThat(TestHost.call(domain, HypercallNumber.SCHED_OP, SchedOp.SHUTDOWN, pointer)).isZero();
+        assertThat(TestHost.call(domain, HypercallNumber.SCHED_OP, SchedOp.SHUTDOWN, pointer))
+                .isZero();
         assertThat(domain.shutdownFuture()).isCompleted();
         assertThat(domain.shutdownFuture().join().reason()).isEqualTo(ShutdownReason.REBOOT);
     }
@@ -239,8 +254,12 @@ class HypercallTest {
         assertThat(TestHost.read(domain, 0x7000 + 17 * 32, 8)).isEqualTo(0xC1010F_00000011B8L);
         assertThat(TestHost.read(domain, 0x7000 + 17 * 32 + 8, 1)).isEqualTo(0xC3);
         assertThat(TestHost.read(domain, 0x7000 + 23 * 32, 2)).isEqualTo(0x0B0F);
-        assertThat(vcpu.writeMsr(XenCpuid.HYPERCALL_PAGE_MSR, 0x7001)).as("page 1").isFalse();
-        assertThat(vcpu.writeMsr(XenCpuid.HYPERCALL_PAGE_MSR, 1L << 40)).as("no memory").isFalse();
+        assertThat(vcpu.writeMsr(XenCpuid.HYPERCALL_PAGE_MSR, 0x7001))
+                .as("page 1")
+                .isFalse();
+        assertThat(vcpu.writeMsr(XenCpuid.HYPERCALL_PAGE_MSR, 1L << 40))
+                .as("no memory")
+                .isFalse();
         assertThat(vcpu.writeMsr(XenCpuid.HYPERCALL_PAGE_MSR + 1, 0)).isFalse();
         long[] value = {7};
         assertThat(vcpu.readMsr(XenCpuid.HYPERCALL_PAGE_MSR, value)).isTrue();
@@ -295,11 +314,15 @@ class HypercallTest {
     void everyFrameGoesBackWhenADomainIsDestroyed() {
         long before = host.machine.available();
         Domain shortLived = host.domain(5, 2);
-        long pointer = TestHost.struct(shortLived, 24, b -> b.putShort(0, (short) DomainId.SELF)
-                .putInt(4, MemoryOp.SPACE_GRANT_TABLE)
-                .putLong(8, 3)
-                .putLong(16, 0x8000));
-        assertThat(TestHost.call(shortLived, HypercallNumber.MEMORY_OP, MemoryOp.ADD_TO_PHYSMAP, pointer)).isZero();
+        long pointer = TestHost.struct(
+                shortLived,
+                24,
+                b -> b.putShort(0, (short) DomainId.SELF)
+                        .putInt(4, MemoryOp.SPACE_GRANT_TABLE)
+                        .putLong(8, 3)
+                        .putLong(16, 0x8000));
+        assertThat(TestHost.call(shortLived, HypercallNumber.MEMORY_OP, MemoryOp.ADD_TO_PHYSMAP, pointer))
+                .isZero();
         shortLived.destroy();
         assertThat(host.machine.available()).isEqualTo(before);
         assertThat(host.domains.get(5)).isNull();

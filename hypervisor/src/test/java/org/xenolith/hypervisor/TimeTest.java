@@ -24,7 +24,14 @@ import org.xenolith.memory.Raw;
 
 class TimeTest {
     private static final long[] FREQUENCIES = {
-        1_000_000, 10_000_000, 999_999_999, 1_000_000_000, 1_000_000_001, 2_399_999_000L, 3_700_000_000L, 10_000_000_000L
+        1_000_000,
+        10_000_000,
+        999_999_999,
+        1_000_000_000,
+        1_000_000_001,
+        2_399_999_000L,
+        3_700_000_000L,
+        10_000_000_000L
     };
 
     /** The guest's formula in exact arithmetic. */
@@ -142,11 +149,7 @@ class TimeTest {
     }
 
     private static long[] record(long address) {
-        return new long[] {
-            Raw.getInt(address),
-            Raw.getLong(address + 8),
-            Raw.getLong(address + 16)
-        };
+        return new long[] {Raw.getInt(address), Raw.getLong(address + 8), Raw.getLong(address + 16)};
     }
 
     @Test
@@ -178,8 +181,10 @@ class TimeTest {
                     .isZero();
             assertThat(TestHost.read(domain, 0x6000, 4)).isEqualTo(RunstateInfo.RUNNABLE);
             host.clock.now = 9_001_000;
-            assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.GET_RUNSTATE_INFO, 0, 0x7000)).isZero();
-            assertThat(TestHost.read(domain, 0x7000 + 16 + 8 * RunstateInfo.RUNNABLE, 8)).isEqualTo(9_000_000);
+            assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.GET_RUNSTATE_INFO, 0, 0x7000))
+                    .isZero();
+            assertThat(TestHost.read(domain, 0x7000 + 16 + 8 * RunstateInfo.RUNNABLE, 8))
+                    .isEqualTo(9_000_000);
             long bad = TestHost.struct(domain, 8, b -> b.putLong(0, 1L << 40));
             assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.REGISTER_RUNSTATE_MEMORY_AREA, 0, bad))
                     .isEqualTo(-Errno.EFAULT);

@@ -115,11 +115,13 @@ class VcpuTest {
         assertThat(vcpu.acknowledgeInterrupt()).isEqualTo(-1);
         vcpu.markEventsPending();
         assertThat(vcpu.acknowledgeInterrupt()).isEqualTo(0xF3);
-        assertThat(vcpu.state().getInt(VcpuState.EVENTS) & VcpuState.EVENT_INTERRUPT).isNotZero();
+        assertThat(vcpu.state().getInt(VcpuState.EVENTS) & VcpuState.EVENT_INTERRUPT)
+                .isNotZero();
         assertThat(vcpu.acknowledgeInterrupt()).isEqualTo(0xF3);
         TestHost.takeUpcall(vcpu);
         assertThat(vcpu.acknowledgeInterrupt()).isEqualTo(-1);
-        assertThat(vcpu.state().getInt(VcpuState.EVENTS) & VcpuState.EVENT_INTERRUPT).isZero();
+        assertThat(vcpu.state().getInt(VcpuState.EVENTS) & VcpuState.EVENT_INTERRUPT)
+                .isZero();
     }
 
     @Test
@@ -158,7 +160,8 @@ class VcpuTest {
         AtomicLong due = new AtomicLong();
         engine.then(e -> {
             due.set(clock.now() + 30_000_000);
-            long pointer = TestHost.struct(domain, 16, b -> b.putLong(0, due.get()).putInt(8, 1));
+            long pointer =
+                    TestHost.struct(domain, 16, b -> b.putLong(0, due.get()).putInt(8, 1));
             return hypercall(e, HypercallNumber.VCPU_OP, VcpuOp.SET_SINGLESHOT_TIMER, 0, pointer);
         });
         AtomicLong result = new AtomicLong(1);
@@ -182,7 +185,8 @@ class VcpuTest {
         assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.SET_SINGLESHOT_TIMER, 0, pointer))
                 .isEqualTo(-Errno.ETIME);
         TestHost.struct(domain, 16, b -> b.putLong(0, 5));
-        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.SET_SINGLESHOT_TIMER, 0, pointer)).isZero();
+        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.SET_SINGLESHOT_TIMER, 0, pointer))
+                .isZero();
         TestHost.struct(domain, 8, b -> b.putLong(0, 10));
         assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.SET_PERIODIC_TIMER, 0, pointer))
                 .isEqualTo(-Errno.EINVAL);
@@ -202,7 +206,8 @@ class VcpuTest {
         for (int i = 0; i < 5; i++) {
             engine.then(e -> halt(e, true));
             engine.then(e -> {
-                if (e.takeInterrupt() == 0xF3 && TestHost.takeUpcall(domain.vcpus().getFirst())) {
+                if (e.takeInterrupt() == 0xF3
+                        && TestHost.takeUpcall(domain.vcpus().getFirst())) {
                     ticks.incrementAndGet();
                     TestHost.write(domain, 0, new byte[1]);
                     Raw.fill(domain.sharedInfo() + 2048, 512, (byte) 0);
@@ -236,8 +241,8 @@ class VcpuTest {
             first.countDown();
             Raw.fill(domain.sharedInfo() + 2048, 512, (byte) 0);
             long timeout = clock.now() + 10_000_000;
-            long pointer =
-                    TestHost.struct(domain, 24, b -> b.putLong(0, 0x4000).putInt(8, 1).putLong(16, timeout));
+            long pointer = TestHost.struct(
+                    domain, 24, b -> b.putLong(0, 0x4000).putInt(8, 1).putLong(16, timeout));
             return hypercall(e, HypercallNumber.SCHED_OP, SchedOp.POLL, pointer);
         });
         engine.then(e -> {
@@ -246,7 +251,9 @@ class VcpuTest {
         });
         domain.start();
         assertThat(polling.await(10, TimeUnit.SECONDS)).isTrue();
-        assertThat(first.await(30, TimeUnit.MILLISECONDS)).as("nothing has happened yet").isFalse();
+        assertThat(first.await(30, TimeUnit.MILLISECONDS))
+                .as("nothing has happened yet")
+                .isFalse();
         port.notifyGuest();
         assertThat(first.await(10, TimeUnit.SECONDS)).isTrue();
         assertThat(second.await(10, TimeUnit.SECONDS)).isTrue();
@@ -257,9 +264,11 @@ class VcpuTest {
         Domain domain = host.domain(1, 1);
         TestHost.write(domain, 0x4000, 4, 77);
         long pointer = TestHost.struct(domain, 24, b -> b.putLong(0, 0x4000).putInt(8, 1));
-        assertThat(TestHost.call(domain, HypercallNumber.SCHED_OP, SchedOp.POLL, pointer)).isEqualTo(-Errno.EINVAL);
+        assertThat(TestHost.call(domain, HypercallNumber.SCHED_OP, SchedOp.POLL, pointer))
+                .isEqualTo(-Errno.EINVAL);
         TestHost.struct(domain, 24, b -> b.putLong(0, 0x4000).putInt(8, 129));
-        assertThat(TestHost.call(domain, HypercallNumber.SCHED_OP, SchedOp.POLL, pointer)).isEqualTo(-Errno.EINVAL);
+        assertThat(TestHost.call(domain, HypercallNumber.SCHED_OP, SchedOp.POLL, pointer))
+                .isEqualTo(-Errno.EINVAL);
     }
 
     @Test
@@ -302,10 +311,14 @@ class VcpuTest {
     @Test
     void virtualCpusTellWhetherTheyAreUp() {
         Domain domain = host.domain(1, 2);
-        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.IS_UP, 0, 0)).isEqualTo(1);
-        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.IS_UP, 1, 0)).isZero();
-        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.IS_UP, 2, 0)).isEqualTo(-Errno.ENOENT);
-        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.UP, 1, 0)).isEqualTo(-Errno.EINVAL);
+        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.IS_UP, 0, 0))
+                .isEqualTo(1);
+        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.IS_UP, 1, 0))
+                .isZero();
+        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.IS_UP, 2, 0))
+                .isEqualTo(-Errno.ENOENT);
+        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.UP, 1, 0))
+                .isEqualTo(-Errno.EINVAL);
     }
 
     @Test

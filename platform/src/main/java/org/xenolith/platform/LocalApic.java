@@ -164,7 +164,8 @@ public final class LocalApic implements InterruptController {
         if (!isEnabled()) {
             return;
         }
-        // Kept while the APIC is disabled by software: event channels announce themselves once, and a kernel may choose its
+        // Kept while the APIC is disabled by software: event channels announce themselves once, and a kernel may choose
+        // its
         // vector before it sets the APIC up.
         if (vector < FIRST_LEGAL_VECTOR) {
             reportError(ESR_RECEIVE_ILLEGAL_VECTOR);
@@ -371,31 +372,28 @@ public final class LocalApic implements InterruptController {
     @Override
     public boolean claims(long gpa) {
         long now = base;
-        return (now & BASE_ENABLE) != 0
-                && (now & BASE_X2APIC) == 0
-                && (gpa & -PAGE_SIZE) == (now & BASE_ADDRESS);
+        return (now & BASE_ENABLE) != 0 && (now & BASE_X2APIC) == 0 && (gpa & -PAGE_SIZE) == (now & BASE_ADDRESS);
     }
 
     @Override
     public long mmioRead(long gpa, int bytes) {
         int offset = (int) gpa & PAGE_SIZE - 1;
         int register = offset >>> 4;
-        int value =
-                switch (register) {
-                    case REG_ID -> id << 24;
-                    case REG_LDR -> ldr;
-                    case REG_DFR -> dfr;
-                    case REG_ICR -> (int) icr;
-                    case REG_ICR_HIGH -> (int) (icr >>> 32);
-                    case REG_APR, REG_RRD, REG_EOI -> 0;
-                    default -> {
-                        if (!isRegister(register)) {
-                            reportError(ESR_ILLEGAL_REGISTER);
-                            yield 0;
-                        }
-                        yield readRegister(register);
-                    }
-                };
+        int value = switch (register) {
+            case REG_ID -> id << 24;
+            case REG_LDR -> ldr;
+            case REG_DFR -> dfr;
+            case REG_ICR -> (int) icr;
+            case REG_ICR_HIGH -> (int) (icr >>> 32);
+            case REG_APR, REG_RRD, REG_EOI -> 0;
+            default -> {
+                if (!isRegister(register)) {
+                    reportError(ESR_ILLEGAL_REGISTER);
+                    yield 0;
+                }
+                yield readRegister(register);
+            }
+        };
         // Narrow and unaligned accesses see the bytes of a 16-byte slot whose upper 12 are zero.
         int shift = (offset & 15) * 8;
         long slot = value & 0xffffffffL;
@@ -621,13 +619,12 @@ public final class LocalApic implements InterruptController {
             if (!(target.controller() instanceof LocalApic apic)) {
                 continue;
             }
-            boolean addressed =
-                    switch (shorthand) {
-                        case 0 -> apic.accepts(destination, (command & ICR_LOGICAL) != 0, isX2());
-                        case 1 -> apic == this;
-                        case 2 -> true;
-                        default -> apic != this;
-                    };
+            boolean addressed = switch (shorthand) {
+                case 0 -> apic.accepts(destination, (command & ICR_LOGICAL) != 0, isX2());
+                case 1 -> apic == this;
+                case 2 -> true;
+                default -> apic != this;
+            };
             if (!addressed) {
                 continue;
             }

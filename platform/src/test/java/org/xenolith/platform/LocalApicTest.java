@@ -147,7 +147,9 @@ class LocalApicTest {
 
     private long read(int register) {
         long[] value = new long[1];
-        assertThat(vcpu.readMsr(X2 + register, value)).as("register 0x%x", register).isTrue();
+        assertThat(vcpu.readMsr(X2 + register, value))
+                .as("register 0x%x", register)
+                .isTrue();
         return value[0];
     }
 
@@ -179,13 +181,19 @@ class LocalApicTest {
 
     @Test
     void theRegisterPageDisappearsInX2Mode() {
-        assertThat(vcpu.readMsr(X2 + SVR, new long[1])).as("no MSRs in xAPIC mode").isFalse();
+        assertThat(vcpu.readMsr(X2 + SVR, new long[1]))
+                .as("no MSRs in xAPIC mode")
+                .isFalse();
         assertThat(page(SVR)).isEqualTo(0xFF);
         enableX2();
         assertThat(page(SVR)).isEqualTo(0xffffffffL);
-        assertThat(vcpu.writeMsr(0x1B, 0xFEE00900L)).as("back to xAPIC without going off").isFalse();
+        assertThat(vcpu.writeMsr(0x1B, 0xFEE00900L))
+                .as("back to xAPIC without going off")
+                .isFalse();
         assertThat(vcpu.writeMsr(0x1B, 0xFEE00100L)).isTrue();
-        assertThat(vcpu.writeMsr(0x1B, 0xFEE00D00L)).as("from off straight to x2APIC").isFalse();
+        assertThat(vcpu.writeMsr(0x1B, 0xFEE00D00L))
+                .as("from off straight to x2APIC")
+                .isFalse();
         assertThat(vcpu.writeMsr(0x1B, 0xFEE00900L)).isTrue();
         assertThat(vcpu.writeMsr(0x1B, 0xFEE00901L)).as("reserved bit").isFalse();
     }
@@ -221,7 +229,8 @@ class LocalApicTest {
         assertThat(apic.pending()).isEqualTo(-1);
         assertThat(write(TPR, 0x4F)).isTrue();
         assertThat(vcpu.taskPriority()).isEqualTo(4);
-        assertThat(vcpu.state().getInt(VcpuState.EVENTS) & VcpuState.EVENT_INTERRUPT).isNotZero();
+        assertThat(vcpu.state().getInt(VcpuState.EVENTS) & VcpuState.EVENT_INTERRUPT)
+                .isNotZero();
         assertThat(vcpu.acknowledgeInterrupt()).isEqualTo(0x5F);
         assertThat(write(TPR, 0x100)).isFalse();
     }
@@ -250,7 +259,9 @@ class LocalApicTest {
         assertThat(write(LVT_TIMER, 1 << 20)).isFalse();
         assertThat(write(0x55, 0)).isFalse();
         for (int register : new int[] {EOI, SELF, 0xE, 0x31, 0x40, 0xFF, 0}) {
-            assertThat(vcpu.readMsr(X2 + register, new long[1])).as("register 0x%x", register).isFalse();
+            assertThat(vcpu.readMsr(X2 + register, new long[1]))
+                    .as("register 0x%x", register)
+                    .isFalse();
         }
     }
 
@@ -271,7 +282,9 @@ class LocalApicTest {
         assertThat(write(ICR, 1 << 18 | 0xA0)).as("self").isTrue();
         assertThat(write(SELF, 0xB0)).isTrue();
         assertThat(apic.pending()).isEqualTo(0xB0);
-        assertThat(write(ICR, (1L << 2 | 1L << 4) << 32 | 1 << 11 | 0xC0)).as("logical: both others").isTrue();
+        assertThat(write(ICR, (1L << 2 | 1L << 4) << 32 | 1 << 11 | 0xC0))
+                .as("logical: both others")
+                .isTrue();
         assertThat(pending()).containsExactly(0xB0, 0xC0, 0xC0);
         assertThat(write(ICR, 0xffffffffL << 32 | 0xD0)).as("broadcast").isTrue();
         assertThat(pending()).containsExactly(0xD0, 0xD0, 0xD0);
@@ -317,7 +330,8 @@ class LocalApicTest {
     void aNonMaskableInterruptGoesToTheProcessor() {
         enableX2();
         assertThat(write(ICR, 2L << 32 | 4 << 8)).isTrue();
-        assertThat(domain.vcpus().get(1).state().getInt(VcpuState.EVENTS) & VcpuState.EVENT_NMI).isNotZero();
+        assertThat(domain.vcpus().get(1).state().getInt(VcpuState.EVENTS) & VcpuState.EVENT_NMI)
+                .isNotZero();
     }
 
     @Test

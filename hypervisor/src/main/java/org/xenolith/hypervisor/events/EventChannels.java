@@ -226,12 +226,11 @@ public final class EventChannels {
         lock.lock();
         try {
             Port port = existing(number);
-            boolean bindable =
-                    switch (port.state) {
-                        case UNBOUND, INTERDOMAIN, HOST -> true;
-                        case VIRQ -> !isPerVcpu(port.virq);
-                        case IPI, FREE -> false;
-                    };
+            boolean bindable = switch (port.state) {
+                case UNBOUND, INTERDOMAIN, HOST -> true;
+                case VIRQ -> !isPerVcpu(port.virq);
+                case IPI, FREE -> false;
+            };
             if (!bindable) {
                 throw new HypercallException(Errno.EINVAL);
             }

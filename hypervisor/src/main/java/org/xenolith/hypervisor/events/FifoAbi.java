@@ -108,7 +108,8 @@ final class FifoAbi implements EventAbi {
         if ((Raw.getAndOrInt(word, EventFifo.LINKED) & EventFifo.LINKED) != 0) {
             return;
         }
-        // Not linked although it is the tail: the guest has consumed it, so that queue is empty. Its tail must go, or an
+        // Not linked although it is the tail: the guest has consumed it, so that queue is empty. Its tail must go, or
+        // an
         // event added to the old queue would be linked behind a port that is on its way into another one.
         Queues old = queues.get(port.lastTarget);
         if (old != null && old.tail[port.lastPriority] == port.number) {

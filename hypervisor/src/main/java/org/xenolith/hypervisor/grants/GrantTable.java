@@ -188,8 +188,8 @@ public final class GrantTable {
             // As version 1 entries: flags, domid, frame.
             long at = base + (long) ref * (version == 1 ? GrantEntry.V1_SIZE : GrantEntry.V2_SIZE);
             int head = Raw.getIntVolatile(at);
-            boolean plain = (head & GrantEntry.TYPE_MASK) == GrantEntry.PERMIT_ACCESS
-                    && (head & GrantEntry.SUB_PAGE) == 0;
+            boolean plain =
+                    (head & GrantEntry.TYPE_MASK) == GrantEntry.PERMIT_ACCESS && (head & GrantEntry.SUB_PAGE) == 0;
             long frame = version == 1
                     ? Raw.getIntVolatile(at + GrantEntry.V1_FRAME) & 0xffffffffL
                     : Raw.getLongVolatile(at + GrantEntry.V2_FRAME);

@@ -60,7 +60,8 @@ final class EventCalls {
                 in.putU8(16, EventFifo.LINK_BITS);
                 call.write(pointer, in, 16, 1);
             }
-            case EventChannelOp.EXPAND_ARRAY -> channels.expandArray(call.read(pointer, 8).u64(0));
+            case EventChannelOp.EXPAND_ARRAY ->
+                channels.expandArray(call.read(pointer, 8).u64(0));
             case EventChannelOp.SET_PRIORITY -> {
                 Struct in = call.read(pointer, 8);
                 channels.setPriority(in.i32(0), in.i32(4));
@@ -74,7 +75,8 @@ final class EventCalls {
 
     private static void status(Call call, long pointer) {
         Struct out = call.read(pointer, 24);
-        Domain domain = call.ownDomain(out.u16(0) == DomainId.SELF ? call.domain().id() : out.u16(0));
+        Domain domain =
+                call.ownDomain(out.u16(0) == DomainId.SELF ? call.domain().id() : out.u16(0));
         EventChannels.Status status = domain.eventChannels().status(out.i32(4));
         out.putU32(8, status.state());
         out.putU32(12, status.vcpu());

@@ -50,8 +50,7 @@ final class GrantCalls {
      * @param statusAt where an element has its 16-bit status
      * @param outSize bytes from there that go back
      */
-    private static long each(
-            Call call, long pointer, long count, int size, int statusAt, int outSize, Element action) {
+    private static long each(Call call, long pointer, long count, int size, int statusAt, int outSize, Element action) {
         for (long i = 0; i < count; i++) {
             Struct element = call.read(pointer + i * size, size);
             try {
@@ -66,9 +65,7 @@ final class GrantCalls {
     }
 
     private static void map(Call call, Struct element) {
-        int handle = call.domain()
-                .grantTable()
-                .map(element.u16(16), element.i32(12), element.i32(8), element.u64(0));
+        int handle = call.domain().grantTable().map(element.u16(16), element.i32(12), element.i32(8), element.u64(0));
         element.putU32(20, handle);
         element.putU64(24, 0);
     }

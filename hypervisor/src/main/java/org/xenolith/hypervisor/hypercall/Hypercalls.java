@@ -12,8 +12,7 @@ import org.xenolith.hypervisor.Vcpu;
 public final class Hypercalls {
     private static final int ARGUMENTS = 5;
     private static final int[] REGISTERS_64 = {VcpuState.RDI, VcpuState.RSI, VcpuState.RDX, 10, 8};
-    private static final int[] REGISTERS_32 = {
-        VcpuState.RBX, VcpuState.RCX, VcpuState.RDX, VcpuState.RSI, VcpuState.RDI
+    private static final int[] REGISTERS_32 = {VcpuState.RBX, VcpuState.RCX, VcpuState.RDX, VcpuState.RSI, VcpuState.RDI
     };
     /** Entries of one multicall: a guest cannot keep a virtual CPU in the hypervisor for longer. */
     private static final int MULTICALL_LIMIT = 4096;

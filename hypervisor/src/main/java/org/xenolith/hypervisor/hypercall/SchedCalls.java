@@ -14,13 +14,15 @@ final class SchedCalls {
         switch (call.intArgument(0)) {
             case SchedOp.YIELD -> Thread.yield();
             case SchedOp.BLOCK -> call.vcpu().block();
-            case SchedOp.SHUTDOWN -> call.domain().shutDown(call.read(pointer, 4).u8(0), call.vcpu());
+            case SchedOp.SHUTDOWN ->
+                call.domain().shutDown(call.read(pointer, 4).u8(0), call.vcpu());
             case SchedOp.POLL -> poll(call, pointer);
             case SchedOp.REMOTE_SHUTDOWN -> {
                 call.domain().byId(call.read(pointer, 8).u16(0));
                 return -Errno.EPERM;
             }
-            case SchedOp.SHUTDOWN_CODE -> call.domain().setShutdownCode(call.read(pointer, 4).u8(0));
+            case SchedOp.SHUTDOWN_CODE ->
+                call.domain().setShutdownCode(call.read(pointer, 4).u8(0));
             case SchedOp.WATCHDOG -> {
                 Struct in = call.read(pointer, 8);
                 return call.domain().watchdogs().set(in.i32(0), in.u32(4));
@@ -56,15 +58,16 @@ final class SchedCalls {
         for (int port : ports) {
             channels.isPending(port);
         }
-        call.vcpu().poll(
-                () -> {
-                    for (int port : ports) {
-                        if (channels.isPendingOrGone(port)) {
-                            return true;
-                        }
-                    }
-                    return false;
-                },
-                timeout <= 0 ? DomainClock.NEVER : timeout);
+        call.vcpu()
+                .poll(
+                        () -> {
+                            for (int port : ports) {
+                                if (channels.isPendingOrGone(port)) {
+                                    return true;
+                                }
+                            }
+                            return false;
+                        },
+                        timeout <= 0 ? DomainClock.NEVER : timeout);
     }
 }

@@ -17,9 +17,8 @@ public final class SystemTimeRecord {
     public static long[] sample(DomainClock clock) {
         TscScale scale = clock.scale();
         long now = clock.now();
-        long rates = scale.multiplier() & 0xffffffffL
-                | (scale.shift() & 0xffL) << 32
-                | (long) VcpuTimeInfo.TSC_STABLE << 40;
+        long rates =
+                scale.multiplier() & 0xffffffffL | (scale.shift() & 0xffL) << 32 | (long) VcpuTimeInfo.TSC_STABLE << 40;
         return new long[] {0, scale.ticks(now), now, rates};
     }
 

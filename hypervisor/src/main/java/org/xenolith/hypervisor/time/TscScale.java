@@ -21,7 +21,8 @@ public record TscScale(long frequency, int multiplier, int shift) {
         // multiplier = 10^9 * 2^(32 - shift) / frequency, with the shift that puts it into [2^31, 2^32).
         BigInteger hertz = BigInteger.valueOf(frequency);
         for (int shift = -31; shift < 32; shift++) {
-            BigInteger multiplier = BigInteger.valueOf(NANOS).shiftLeft(32 - shift).divide(hertz);
+            BigInteger multiplier =
+                    BigInteger.valueOf(NANOS).shiftLeft(32 - shift).divide(hertz);
             if (multiplier.bitLength() == 32) {
                 return new TscScale(frequency, multiplier.intValue(), shift);
             }
