@@ -67,7 +67,11 @@ final class X87 {
         }
     }
 
-    /** Notes instruction and data address for the environment image. Control instructions leave them alone. */
+    /**
+     * Notes instruction and data address and opcode for the environment image, whether or not there is an exception, as
+     * Zen 4 does; control instructions leave them alone. In 64-bit mode FIP and FDP are 64 bits wide and there is no
+     * room for the selectors: they read as zero, as after an XRSTOR of the operating system.
+     */
     static void note(Cpu c, Insn i) {
         long base = c.base;
         Raw.putShort(base + VcpuState.FOP, (short) ((i.opcode & 7) << 8 | i.mod << 6 | (i.reg & 7) << 3 | i.rm & 7));
