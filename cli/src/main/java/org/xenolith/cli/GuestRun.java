@@ -288,7 +288,7 @@ final class GuestRun {
         Attempt attempt = current;
         attempt.ready.await();
         boolean exact = session != null && session.kind() == GuestSession.Kind.PIPE;
-        ConsoleInput encoder = new ConsoleInput();
+        ConsoleInput encoder = new ConsoleInput(attempt.report.sysrqKey());
         for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
             attempt = current;
             if (attempt == null) {

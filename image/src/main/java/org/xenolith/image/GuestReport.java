@@ -7,8 +7,8 @@ import java.util.OptionalInt;
  * The host's half of what a {@link GuestSession} reports beside its console: feed it each byte that the guest writes to I/O
  * port {@link #PORT}.
  *
- * <p>Lines of text end in a line feed. {@code xenolith-ready}: the console is set up and input may be sent.
- * {@code xenolith-exit:N}: the command ended with status N, and all its output has left the guest. Other lines are
+ * <p>Lines of text end in a line feed. {@code xenolith-ready}: the console is set up and input may be sent
+ * ({@code xenolith-ready:sysrq}: and it takes {@code ^O} for the SysRq key). {@code xenolith-exit:N}: the command ended with status N, and all its output has left the guest. Other lines are
  * somebody else's: a kernel with {@code earlyprintk=xen} writes to the same port. The guest is not trusted: an over-long
  * line is dropped and a status outside 0..255 is ignored.
  */
@@ -18,12 +18,14 @@ public final class GuestReport {
 
     private static final int LONGEST_LINE = 64;
     private static final String READY = "xenolith-ready";
+    private static final String READY_SYSRQ = "xenolith-ready:sysrq";
     private static final String EXIT = "xenolith-exit:";
 
     private final StringBuilder line = new StringBuilder();
     private final Runnable onReady;
     private final Runnable onExit;
     private volatile boolean ready;
+    private volatile boolean sysrqKey;
     private volatile int status = -1;
 
     /**
@@ -47,7 +49,8 @@ public final class GuestReport {
         }
         String text = line.toString();
         line.setLength(0);
-        if (text.equals(READY) && !ready) {
+        if ((text.equals(READY) || text.equals(READY_SYSRQ)) && !ready) {
+            sysrqKey = text.equals(READY_SYSRQ);
             ready = true;
             onReady.run();
         } else if (text.startsWith(EXIT)) {
@@ -68,6 +71,11 @@ public final class GuestReport {
 
     public boolean ready() {
         return ready;
+    }
+
+    /** Whether the guest's console takes {@code ^O} for the SysRq key; known once the guest is {@link #ready}. */
+    public boolean sysrqKey() {
+        return sysrqKey;
     }
 
     /** The exit status of the command, once it has ended. */

@@ -34,6 +34,14 @@ tell() {
     /xenolith/report "xenolith-$1"
 }
 
+# A Xen console takes ^O for the SysRq key, and a second one for the character: the host must know.
+tell_ready() {
+    case $tty in
+        /dev/hvc*) [ ! -e /proc/sysrq-trigger ] || { tell ready:sysrq; return; } ;;
+    esac
+    tell ready
+}
+
 # The host announces the size of its terminal in the xenstore node control/console-size ("rows columns"). A watch on it
 # waits without costing anything. Messages of xenstore's wire protocol are four little-endian 32-bit words (type, request,
 # transaction, length) and a body; types: 2 read, 4 watch, 15 watch event.
@@ -60,14 +68,14 @@ follow_size() {
 run_shell() {
     stty sane rows "$rows" cols "$columns" < "$tty"
     follow_size &
-    tell ready
+    tell_ready
     /xenolith/leader /xenolith/busybox sh -c "exec sh -l <> $tty >&0 2>&1"
 }
 
 run_tty() {
     stty sane rows "$rows" cols "$columns" < "$tty"
     follow_size &
-    tell ready
+    tell_ready
     /xenolith/leader /xenolith/busybox sh -c "exec sh /xenolith/command <> $tty >&0 2>&1"
     status=$?
     stty sane < "$tty"
@@ -80,7 +88,7 @@ run_pipe() {
     stty sane -echo -isig -icrnl -ixon -opost erase undef kill undef werase undef rprnt undef eol undef eol2 undef < "$tty"
     mkfifo /run/input
     cat < "$tty" > /run/input 2> /dev/null &
-    tell ready
+    tell_ready
     {
         /xenolith/leader /xenolith/busybox sh -c 'echo $$ > /run/command; exec sh /xenolith/command' < /run/input 2>&1
         echo $? > /run/status

@@ -13,10 +13,17 @@ class ConsoleInputTest {
         private final ByteArrayOutputStream line = new ByteArrayOutputStream();
         private boolean quoted;
         private boolean ended;
+        private boolean sysrq;
 
         void type(byte[] bytes) {
             for (byte b : bytes) {
                 assertThat(ended).as("input after the end").isFalse();
+                if (b == 0x0F && !sysrq) {
+                    sysrq = true;
+                    continue;
+                }
+                assertThat(sysrq && b != 0x0F).as("a SysRq command").isFalse();
+                sysrq = false;
                 if (quoted) {
                     quoted = false;
                     add(b);
@@ -50,7 +57,7 @@ class ConsoleInputTest {
         long seed = System.nanoTime();
         SplittableRandom random = new SplittableRandom(seed);
         for (int round = 0; round < 200; round++) {
-            ConsoleInput encoder = new ConsoleInput();
+            ConsoleInput encoder = new ConsoleInput(true);
             LineTerminal terminal = new LineTerminal();
             ByteArrayOutputStream sent = new ByteArrayOutputStream();
             for (int pieces = random.nextInt(6); pieces > 0; pieces--) {
@@ -58,7 +65,7 @@ class ConsoleInputTest {
                 random.nextBytes(piece);
                 // Make the special bytes frequent.
                 for (int i = 0; i < piece.length; i += random.nextInt(1, 40)) {
-                    piece[i] = new byte[] {4, 0x16, '\n', 0, 3}[random.nextInt(5)];
+                    piece[i] = new byte[] {4, 0x16, '\n', 0, 3, 0x0F}[random.nextInt(6)];
                 }
                 sent.writeBytes(piece);
                 terminal.type(encoder.encode(piece, 0, piece.length));
