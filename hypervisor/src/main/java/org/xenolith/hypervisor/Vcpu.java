@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import org.xenolith.abi.Errno;
 import org.xenolith.abi.HvmParam;
 import org.xenolith.abi.RunstateInfo;
@@ -493,6 +494,22 @@ public final class Vcpu implements World {
         domain.vcpuWentDown(this);
     }
 
+    /**
+     * Gives a virtual CPU that was never started its first state; {@link #comeUp} starts it. EEXIST when it has one.
+     *
+     * @param loader writes the state block; when it fails, the virtual CPU still waits for its start
+     */
+    public void initialise(Consumer<VcpuState> loader) {
+        synchronized (state) {
+            if (!down || state.getInt(VcpuState.ACTIVITY) != VcpuState.WAIT_FOR_SIPI) {
+                throw new HypercallException(Errno.EEXIST);
+            }
+            loader.accept(state);
+            state.setInt(VcpuState.ACTIVITY, VcpuState.HALTED);
+        }
+        requestFlush();
+    }
+
     /** Brings a virtual CPU back that {@link #goDown} took offline; EINVAL when it was never started. */
     public void comeUp() {
         if (state.getInt(VcpuState.ACTIVITY) == VcpuState.WAIT_FOR_SIPI) {
@@ -500,7 +517,7 @@ public final class Vcpu implements World {
         }
         state.setInt(VcpuState.ACTIVITY, VcpuState.ACTIVE);
         down = false;
-        wake();
+        interruptsChanged();
     }
 
     /** Runstate: state, entry time, and nanoseconds in each of the four states. */

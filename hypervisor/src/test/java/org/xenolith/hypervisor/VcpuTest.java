@@ -309,6 +309,53 @@ class VcpuTest {
     }
 
     @Test
+    void aVirtualCpuStartsInTheStateThatItWasInitialisedWith() throws Exception {
+        Domain domain = host.domain(1, 2);
+        Vcpu second = domain.vcpus().get(1);
+        second.state().setInt(VcpuState.ACTIVITY, VcpuState.WAIT_FOR_SIPI);
+        long pointer = TestHost.struct(
+                domain,
+                128,
+                b -> b.putInt(0, 1)
+                        .putLong(8 + 3 * 8, 0xB0B)
+                        .putLong(8 + 8 * 8, 0xFFFFFFFF81000000L)
+                        .putLong(8 + 10 * 8, 0x80000001L)
+                        .putLong(8 + 11 * 8, 0x5000)
+                        .putLong(8 + 12 * 8, 0x20)
+                        .putLong(8 + 13 * 8, 0x500));
+        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.INITIALISE, 1, pointer))
+                .isZero();
+        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.INITIALISE, 1, pointer))
+                .isEqualTo(-Errno.EEXIST);
+        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.INITIALISE, 0, pointer))
+                .isEqualTo(-Errno.EEXIST);
+        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.IS_UP, 1, 0))
+                .isZero();
+        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.UP, 1, 0))
+                .isZero();
+        assertThat(second.isDown()).isFalse();
+        assertThat(second.state().in64BitMode()).isTrue();
+        assertThat(second.state().rip()).isEqualTo(0xFFFFFFFF81000000L);
+        assertThat(second.state().gpr(VcpuState.RBX)).isEqualTo(0xB0B);
+        assertThat(second.state().cpl()).isZero();
+    }
+
+    @Test
+    void aStateThatNoProcessorCanBeInIsRefused() {
+        Domain domain = host.domain(1, 2);
+        domain.vcpus().get(1).state().setInt(VcpuState.ACTIVITY, VcpuState.WAIT_FOR_SIPI);
+        long pointer = TestHost.struct(domain, 128, b -> b.putInt(0, 2));
+        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.INITIALISE, 1, pointer))
+                .isEqualTo(-Errno.EINVAL);
+        TestHost.struct(domain, 128, b -> b.putInt(0, 1));
+        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.INITIALISE, 1, pointer))
+                .as("64-bit without long mode")
+                .isEqualTo(-Errno.EINVAL);
+        assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.UP, 1, 0))
+                .isEqualTo(-Errno.EINVAL);
+    }
+
+    @Test
     void virtualCpusTellWhetherTheyAreUp() {
         Domain domain = host.domain(1, 2);
         assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.IS_UP, 0, 0))

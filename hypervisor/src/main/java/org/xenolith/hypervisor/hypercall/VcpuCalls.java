@@ -2,6 +2,7 @@ package org.xenolith.hypervisor.hypercall;
 
 import org.xenolith.abi.Errno;
 import org.xenolith.abi.RunstateInfo;
+import org.xenolith.abi.VcpuHvmContext;
 import org.xenolith.abi.VcpuOp;
 import org.xenolith.hypervisor.HypercallException;
 import org.xenolith.hypervisor.Vcpu;
@@ -21,8 +22,8 @@ final class VcpuCalls {
         long pointer = call.argument(2);
         switch (operation) {
             case VcpuOp.INITIALISE -> {
-                // Processors of PVH guests are started through their local APICs.
-                return -Errno.EOPNOTSUPP;
+                Struct context = call.read(pointer, VcpuHvmContext.SIZE);
+                vcpu.initialise(state -> VcpuContext.load(context, state));
             }
             case VcpuOp.UP -> vcpu.comeUp();
             case VcpuOp.DOWN -> vcpu.goDown();
