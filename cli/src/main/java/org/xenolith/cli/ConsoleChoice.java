@@ -26,7 +26,6 @@ record ConsoleChoice(Kind kind, Path file) {
         if (text.startsWith("file:") && text.length() > 5) {
             return new ConsoleChoice(Kind.FILE, Path.of(text.substring(5)));
         }
-        throw new CliException(
-                ExitStatus.USAGE, "--console '" + text + "' is unknown: give stdio, none, or file:PATH");
+        throw new CliException(ExitStatus.USAGE, "--console '" + text + "' is unknown: give stdio, none, or file:PATH");
     }
 }

@@ -168,7 +168,8 @@ final class GuestRun {
         } catch (OutOfMemoryError e) {
             throw new CliException(
                     ExitStatus.HOST,
-                    "this machine cannot give " + new MemorySize(config.memoryBytes()) + " of address space: use less --memory",
+                    "this machine cannot give " + new MemorySize(config.memoryBytes())
+                            + " of address space: use less --memory",
                     e);
         }
     }
@@ -209,7 +210,8 @@ final class GuestRun {
                 System.err.println("xeno: the guest rebooted (--on-reboot restart starts it again)");
                 yield ExitStatus.REBOOT.code();
             }
-            case DomainOutcome.Suspended _ -> say(ExitStatus.CRASH, "the guest suspended itself, which is not supported yet");
+            case DomainOutcome.Suspended _ ->
+                say(ExitStatus.CRASH, "the guest suspended itself, which is not supported yet");
             case DomainOutcome.Panic panic -> {
                 output.showHeldBack(System.err);
                 yield say(ExitStatus.PANIC, panic.reason());
@@ -230,7 +232,8 @@ final class GuestRun {
 
     /** The input thread: from our standard input to whichever life the guest is in. */
     private void readInput() {
-        // Not System.in: its buffer would keep bytes, and nothing here needs one. Never closed: the terminal's modes are set
+        // Not System.in: its buffer would keep bytes, and nothing here needs one. Never closed: the terminal's modes
+        // are set
         // through the same descriptor, and must be given back at the end.
         InputStream in = new FileInputStream(FileDescriptor.in);
         try {

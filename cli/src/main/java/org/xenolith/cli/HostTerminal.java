@@ -74,8 +74,7 @@ final class HostTerminal implements AutoCloseable {
         }
         Runtime.getRuntime().addShutdownHook(hook);
         Attributes attributes = new Attributes(original);
-        attributes.setLocalFlags(
-                EnumSet.of(LocalFlag.ICANON, LocalFlag.ECHO, LocalFlag.ISIG, LocalFlag.IEXTEN), false);
+        attributes.setLocalFlags(EnumSet.of(LocalFlag.ICANON, LocalFlag.ECHO, LocalFlag.ISIG, LocalFlag.IEXTEN), false);
         attributes.setInputFlags(
                 EnumSet.of(
                         InputFlag.IXON,

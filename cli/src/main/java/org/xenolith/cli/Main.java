@@ -64,7 +64,8 @@ public final class Main implements Runnable {
 
     private static int usageError(ParameterException e, String[] args) {
         String message = e.getMessage().lines().findFirst().orElse("wrong usage");
-        if (e instanceof CommandLine.UnmatchedArgumentException unmatched && !unmatched.getSuggestions().isEmpty()) {
+        if (e instanceof CommandLine.UnmatchedArgumentException unmatched
+                && !unmatched.getSuggestions().isEmpty()) {
             message += "; did you mean " + String.join(" or ", unmatched.getSuggestions()) + "?";
         }
         System.err.println("xeno: " + message);

@@ -25,13 +25,12 @@ record MemorySize(long bytes) {
         if (!matcher.matches()) {
             throw new IllegalArgumentException("'" + text + "' is no amount of memory: write 512M, 2G or 65536K");
         }
-        int shift =
-                switch (matcher.group(2)) {
-                    case "K" -> 10;
-                    case "G" -> 30;
-                    case "T" -> 40;
-                    default -> 20;
-                };
+        int shift = switch (matcher.group(2)) {
+            case "K" -> 10;
+            case "G" -> 30;
+            case "T" -> 40;
+            default -> 20;
+        };
         long number = Long.parseLong(matcher.group(1));
         if (number > Long.MAX_VALUE >> shift) {
             throw new IllegalArgumentException("'" + text + "' is more memory than any machine has");

@@ -77,14 +77,16 @@ final class RunCommand implements Callable<Integer> {
     @Option(
             names = "--kernel",
             paramLabel = "FILE",
-            description = "A bzImage or ELF vmlinux with a PVH entry; or debian:cloud, debian:generic for Debian's. Default: debian:cloud",
+            description =
+                    "A bzImage or ELF vmlinux with a PVH entry; or debian:cloud, debian:generic for Debian's. Default: debian:cloud",
             defaultValue = "debian:cloud")
     private String kernel;
 
     @Option(
             names = "--initrd",
             paramLabel = "FILE",
-            description = "Initial RAM file system. Default: one with busybox, made now. With COMMAND, ours is laid over it.")
+            description =
+                    "Initial RAM file system. Default: one with busybox, made now. With COMMAND, ours is laid over it.")
     private Path initrd;
 
     @Option(names = "--append", paramLabel = "WORDS", description = "More words for the kernel's command line.")
@@ -127,7 +129,8 @@ final class RunCommand implements Callable<Integer> {
     @Option(
             names = "--boot-timeout",
             paramLabel = "SECONDS",
-            description = "Give up when the guest's first program has not started by then; 0 waits for ever. Default: 300",
+            description =
+                    "Give up when the guest's first program has not started by then; 0 waits for ever. Default: 300",
             defaultValue = "300")
     private int bootTimeout;
 
@@ -155,7 +158,11 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--verify", description = "Compute the checksums of all cached files again.")
     private boolean verify;
 
-    @Parameters(paramLabel = "COMMAND", arity = "0..*", hidden = true, description = "What to run in the guest in place of a shell.")
+    @Parameters(
+            paramLabel = "COMMAND",
+            arity = "0..*",
+            hidden = true,
+            description = "What to run in the guest in place of a shell.")
     private List<String> command = List.of();
 
     @Override
@@ -182,7 +189,8 @@ final class RunCommand implements Callable<Integer> {
         try (Arena arena = Arena.ofShared();
                 HostTerminal terminal = attach ? HostTerminal.open() : null) {
             GuestSession session = session(terminal);
-            DebianPackages.Options options = DebianPackages.Options.of(System::getenv).withVerify(verify);
+            DebianPackages.Options options =
+                    DebianPackages.Options.of(System::getenv).withVerify(verify);
             DebianPackages packages =
                     new DebianPackages(mirror == null ? options : options.withMirror(mirror), progress);
             DomainConfig.Builder config = DomainConfig.of(kernelFile(packages))
@@ -223,7 +231,9 @@ final class RunCommand implements Callable<Integer> {
         }
         int rows = terminal == null ? 24 : terminal.rows();
         int columns = terminal == null ? 80 : terminal.columns();
-        String term = terminal == null ? "dumb" : Optional.ofNullable(System.getenv("TERM")).orElse("vt100");
+        String term = terminal == null
+                ? "dumb"
+                : Optional.ofNullable(System.getenv("TERM")).orElse("vt100");
         if (!command.isEmpty()) {
             return GuestSession.tty(command, rows, columns, term);
         }
@@ -252,7 +262,8 @@ final class RunCommand implements Callable<Integer> {
     private Path kernelFile(DebianPackages packages) throws ImageException {
         return switch (kernel) {
             case "debian:cloud" -> packages.kernel(DebianPackages.CLOUD_KERNEL).image();
-            case "debian:generic" -> packages.kernel(DebianPackages.GENERIC_KERNEL).image();
+            case "debian:generic" ->
+                packages.kernel(DebianPackages.GENERIC_KERNEL).image();
             default -> readable("kernel", Path.of(kernel));
         };
     }
@@ -263,7 +274,9 @@ final class RunCommand implements Callable<Integer> {
         try (FileChannel channel = FileChannel.open(file)) {
             long size = channel.size();
             if (size == 0) {
-                throw new CliException(ExitStatus.BAD_IMAGE, "initrd " + file + " is empty: leave --initrd out or give a cpio archive");
+                throw new CliException(
+                        ExitStatus.BAD_IMAGE,
+                        "initrd " + file + " is empty: leave --initrd out or give a cpio archive");
             }
             if (size >= memory.bytes()) {
                 throw new CliException(

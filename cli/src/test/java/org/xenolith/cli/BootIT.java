@@ -50,9 +50,14 @@ class BootIT {
         try (Guest guest = Guest.start("run", "--", "sh", "-c", "tee /tmp/copy; sha256sum < /tmp/copy")) {
             guest.type(data).endInput().ends(0, BOOT_SECONDS + 60);
             byte[] out = guest.output();
-            String sum = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(data));
+            String sum = HexFormat.of()
+                    .formatHex(MessageDigest.getInstance("SHA-256").digest(data));
             byte[] tail = (sum + "  -\n").getBytes(StandardCharsets.US_ASCII);
-            assertThat(out).as("seed %d", seed).hasSize(data.length + tail.length).startsWith(data).endsWith(tail);
+            assertThat(out)
+                    .as("seed %d", seed)
+                    .hasSize(data.length + tail.length)
+                    .startsWith(data)
+                    .endsWith(tail);
         }
     }
 
@@ -68,7 +73,9 @@ class BootIT {
     @Test
     void controlCInterruptsAProgramOfTheGuest() throws Exception {
         try (Guest guest = Guest.start("run")) {
-            guest.expect("~ # ", BOOT_SECONDS).type("sleep 1000; echo status $?\n").expect("sleep 1000", 30);
+            guest.expect("~ # ", BOOT_SECONDS)
+                    .type("sleep 1000; echo status $?\n")
+                    .expect("sleep 1000", 30);
             Thread.sleep(2000);
             guest.type("\u0003").type("echo alive $((1 + 1))\n").expect("alive 2", 30);
             // End of input is Ctrl-D to the shell.

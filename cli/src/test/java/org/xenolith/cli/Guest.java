@@ -85,7 +85,8 @@ final class Guest implements AutoCloseable {
                 assertThat(left)
                         .as(() -> "'" + text + "' on the console within " + seconds + " s; got: " + this)
                         .isPositive();
-                assertThat(process.isAlive() || out.toString(StandardCharsets.UTF_8).contains(text))
+                assertThat(process.isAlive()
+                                || out.toString(StandardCharsets.UTF_8).contains(text))
                         .as(() -> "alive while waiting for '" + text + "': " + this)
                         .isTrue();
                 out.wait(Math.min(500, left / 1_000_000 + 1));

@@ -48,7 +48,10 @@ class MainTest {
             Said said = xeno(args.toArray(String[]::new));
             assertThat(said.status()).isZero();
             String[] lines = said.out().split("\n");
-            assertThat(Arrays.stream(lines).limit(8).filter(l -> l.matches("  (\\./)?xeno .*")).count())
+            assertThat(Arrays.stream(lines)
+                            .limit(8)
+                            .filter(l -> l.matches("  (\\./)?xeno .*"))
+                            .count())
                     .as(said.out())
                     .isEqualTo(3);
         }
@@ -95,9 +98,23 @@ class MainTest {
         Path text = Files.writeString(directory.resolve("text"), "hello".repeat(1000));
         Path empty = Files.writeString(directory.resolve("empty"), "");
         Path initrd = Files.write(directory.resolve("initrd"), new byte[512]);
-        refuses(ExitStatus.BAD_IMAGE, "not a kernel", "run", "--initrd", initrd.toString(), "--kernel", text.toString());
+        refuses(
+                ExitStatus.BAD_IMAGE,
+                "not a kernel",
+                "run",
+                "--initrd",
+                initrd.toString(),
+                "--kernel",
+                text.toString());
         refuses(ExitStatus.BAD_IMAGE, "empty", "run", "--initrd", initrd.toString(), "--kernel", empty.toString());
-        refuses(ExitStatus.BAD_IMAGE, "initrd " + empty, "run", "--kernel", text.toString(), "--initrd", empty.toString());
+        refuses(
+                ExitStatus.BAD_IMAGE,
+                "initrd " + empty,
+                "run",
+                "--kernel",
+                text.toString(),
+                "--initrd",
+                empty.toString());
     }
 
     @Test

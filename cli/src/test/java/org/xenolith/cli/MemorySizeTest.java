@@ -24,7 +24,8 @@ class MemorySizeTest {
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("512M");
         }
-        assertThatThrownBy(() -> MemorySize.parse("999999999999T")).hasMessageContaining("more memory than any machine");
+        assertThatThrownBy(() -> MemorySize.parse("999999999999T"))
+                .hasMessageContaining("more memory than any machine");
     }
 
     @Test

@@ -60,7 +60,8 @@ final class Apt {
 
     /** The newest version of a package that the lists know, or null. */
     Candidate candidate(String packageName) throws IOException {
-        Result shown = run(QUICK_SECONDS, null, command("/usr/bin/apt-cache", "--no-all-versions", "show", packageName));
+        Result shown =
+                run(QUICK_SECONDS, null, command("/usr/bin/apt-cache", "--no-all-versions", "show", packageName));
         if (shown.status() != 0) {
             return null;
         }

@@ -129,8 +129,8 @@ public final class DebianPackages {
                 ? cached.get()
                 : cache.get(
                         BUSYBOX,
-                        directory -> fill(
-                                BUSYBOX, directory, name -> name.endsWith("bin/busybox") ? "busybox" : null, 1));
+                        directory ->
+                                fill(BUSYBOX, directory, name -> name.endsWith("bin/busybox") ? "busybox" : null, 1));
         return entry.file("busybox");
     }
 
@@ -163,12 +163,11 @@ public final class DebianPackages {
                     .findFirst()
                     .orElseThrow(() -> new ImageException(
                             ImageException.Kind.CORRUPT,
-                            "cache entry " + entry.directory() + " holds no " + prefix + "* file: delete it and start again"));
+                            "cache entry " + entry.directory() + " holds no " + prefix
+                                    + "* file: delete it and start again"));
         } catch (IOException e) {
             throw new ImageException(
-                    ImageException.Kind.HOST,
-                    "cannot read " + entry.directory() + ": " + HostErrors.reason(e),
-                    e);
+                    ImageException.Kind.HOST, "cannot read " + entry.directory() + ": " + HostErrors.reason(e), e);
         }
     }
 
@@ -209,7 +208,11 @@ public final class DebianPackages {
         }
         ByteBuffer elf = ByteBuffer.wrap(head, 0, length).order(ByteOrder.LITTLE_ENDIAN);
         // e_ident: magic, ELFCLASS64, ELFDATA2LSB; e_machine at 18: EM_X86_64
-        if (length < 64 || elf.getInt(0) != 0x464C457F || elf.get(4) != 2 || elf.get(5) != 1 || elf.getShort(18) != 62) {
+        if (length < 64
+                || elf.getInt(0) != 0x464C457F
+                || elf.get(4) != 2
+                || elf.get(5) != 1
+                || elf.getShort(18) != 62) {
             return false;
         }
         long table = elf.getLong(32);
@@ -235,8 +238,7 @@ public final class DebianPackages {
         int found = extract(deb, directory, wanted, count);
         if (found == 0) {
             throw new ImageException(
-                    ImageException.Kind.CORRUPT,
-                    "package " + deb.getFileName() + " does not hold the expected file");
+                    ImageException.Kind.CORRUPT, "package " + deb.getFileName() + " does not hold the expected file");
         }
         try (Stream<Path> left = Files.list(download)) {
             for (Path file : left.toList()) {
@@ -365,7 +367,8 @@ public final class DebianPackages {
         return new ImageException(
                 ImageException.Kind.UNAVAILABLE,
                 "cannot get package " + packageName + ": " + why + "; connect to the network and try again, or run"
-                        + " 'apt-get install " + packageName + "', or name a directory with the .deb in XENOLITH_MIRROR, "
+                        + " 'apt-get install " + packageName
+                        + "', or name a directory with the .deb in XENOLITH_MIRROR, "
                         + instead);
     }
 }

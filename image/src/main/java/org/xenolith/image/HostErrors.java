@@ -15,7 +15,10 @@ final class HostErrors {
             case AccessDeniedException _ -> "permission denied";
             case NoSuchFileException _ -> "no such file";
             case FileSystemException f when f.getReason() != null -> f.getReason();
-            default -> e.getMessage() == null ? "input/output error" : e.getMessage().lines().findFirst().orElse("error");
+            default ->
+                e.getMessage() == null
+                        ? "input/output error"
+                        : e.getMessage().lines().findFirst().orElse("error");
         };
     }
 }

@@ -134,8 +134,7 @@ final class ImageCache {
             if (!Files.exists(fallback, LinkOption.NOFOLLOW_LINKS)) {
                 Files.createDirectories(fallback.getParent());
                 Files.createDirectory(
-                        fallback,
-                        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+                        fallback, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
             }
             if (isPrivate(fallback) && Files.isWritable(fallback)) {
                 progress.note("cache " + preferred + " cannot be written; using " + fallback);
@@ -183,7 +182,8 @@ final class ImageCache {
                 if (words[0].equals("source")) {
                     source = words[1];
                 } else if (words[0].equals("file")) {
-                    items.put(words[1], new Item(words[1], Long.parseLong(words[2]), Long.parseLong(words[3]), words[4]));
+                    items.put(
+                            words[1], new Item(words[1], Long.parseLong(words[2]), Long.parseLong(words[3]), words[4]));
                 }
             }
         } catch (RuntimeException e) {
@@ -239,7 +239,8 @@ final class ImageCache {
                     Sha256.of(file)));
         }
         Path fresh = directory.resolve(MANIFEST + ".new");
-        Files.write(fresh, lines, StandardCharsets.UTF_8, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING);
+        Files.write(
+                fresh, lines, StandardCharsets.UTF_8, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING);
         Files.move(fresh, directory.resolve(MANIFEST), StandardCopyOption.REPLACE_EXISTING);
     }
 

@@ -61,9 +61,7 @@ public final class Initramfs {
         }
 
         public Builder symlink(String path, String target) {
-            return put(
-                    path,
-                    new Node(CpioConstants.C_ISLNK, 0777, target.getBytes(StandardCharsets.UTF_8), 0, 0));
+            return put(path, new Node(CpioConstants.C_ISLNK, 0777, target.getBytes(StandardCharsets.UTF_8), 0, 0));
         }
 
         public Builder characterDevice(String path, int mode, int major, int minor) {
@@ -77,7 +75,8 @@ public final class Initramfs {
          * @param busybox a statically linked busybox of the host's file system
          */
         public Builder busyboxSystem(Path busybox) throws IOException {
-            for (String path : List.of("dev", "etc", "mnt", "proc", "run", "sys", "usr/bin", "usr/sbin", "bin", "sbin")) {
+            for (String path :
+                    List.of("dev", "etc", "mnt", "proc", "run", "sys", "usr/bin", "usr/sbin", "bin", "sbin")) {
                 directory(path, 0755);
             }
             directory("root", 0700);
@@ -107,8 +106,7 @@ public final class Initramfs {
                 throw new IllegalArgumentException("not a path of a file: '" + path + "'");
             }
             for (int slash = clean.indexOf('/'); slash > 0; slash = clean.indexOf('/', slash + 1)) {
-                nodes.putIfAbsent(
-                        clean.substring(0, slash), new Node(CpioConstants.C_ISDIR, 0755, NOTHING, 0, 0));
+                nodes.putIfAbsent(clean.substring(0, slash), new Node(CpioConstants.C_ISDIR, 0755, NOTHING, 0, 0));
             }
             nodes.put(clean, node);
             return this;
@@ -158,7 +156,8 @@ public final class Initramfs {
 
     /** Paths of the commands that a busybox offers: asked from itself where the host can run it, else Debian's. */
     static List<String> applets(Path busybox) {
-        if (System.getProperty("os.name").equals("Linux") && System.getProperty("os.arch").equals("amd64")) {
+        if (System.getProperty("os.name").equals("Linux")
+                && System.getProperty("os.arch").equals("amd64")) {
             List<String> own = askForApplets(busybox);
             if (!own.isEmpty()) {
                 return own;

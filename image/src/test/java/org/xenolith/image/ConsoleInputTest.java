@@ -43,7 +43,9 @@ class ConsoleInputTest {
 
         private void add(byte b) {
             line.write(b);
-            assertThat(line.size()).as("the terminal drops what exceeds its line").isLessThan(4095);
+            assertThat(line.size())
+                    .as("the terminal drops what exceeds its line")
+                    .isLessThan(4095);
         }
 
         private void flush() {

@@ -27,12 +27,11 @@ class DebianPackagesTest {
 
     private static byte[] deb(String dataMember, String... namesAndContents) throws IOException {
         ByteArrayOutputStream tarBytes = new ByteArrayOutputStream();
-        OutputStream packed =
-                switch (dataMember) {
-                    case "data.tar.xz" -> new XZOutputStream(tarBytes, new LZMA2Options(0));
-                    case "data.tar.gz" -> new GZIPOutputStream(tarBytes);
-                    default -> tarBytes;
-                };
+        OutputStream packed = switch (dataMember) {
+            case "data.tar.xz" -> new XZOutputStream(tarBytes, new LZMA2Options(0));
+            case "data.tar.gz" -> new GZIPOutputStream(tarBytes);
+            default -> tarBytes;
+        };
         try (TarArchiveOutputStream tar = new TarArchiveOutputStream(packed)) {
             for (int i = 0; i < namesAndContents.length; i += 2) {
                 byte[] contents = namesAndContents[i + 1].getBytes();
@@ -80,7 +79,9 @@ class DebianPackagesTest {
         DebianPackages.Kernel kernel = packages().kernel(DebianPackages.CLOUD_KERNEL);
         assertThat(kernel.image()).hasContent("kernel 6.1.0-40");
         assertThat(kernel.release()).isEqualTo("6.1.0-40");
-        Files.walk(mirror()).sorted(java.util.Comparator.reverseOrder()).forEach(f -> f.toFile().delete());
+        Files.walk(mirror())
+                .sorted(java.util.Comparator.reverseOrder())
+                .forEach(f -> f.toFile().delete());
         assertThat(packages().kernel(DebianPackages.CLOUD_KERNEL).image()).isEqualTo(kernel.image());
     }
 
@@ -106,11 +107,10 @@ class DebianPackagesTest {
     void aTruncatedPackageIsOneLineAndLeavesNoEntry() throws Exception {
         byte[] whole = deb("data.tar.xz", "bin/busybox", "b".repeat(100_000));
         Files.write(mirror().resolve("busybox-static_1_amd64.deb"), Arrays.copyOf(whole, whole.length - 60));
-        assertThatThrownBy(() -> packages().busybox())
-                .isInstanceOfSatisfying(ImageException.class, e -> {
-                    assertThat(e.kind()).isEqualTo(ImageException.Kind.CORRUPT);
-                    assertThat(e.getMessage()).contains("is damaged").doesNotContain("\n");
-                });
+        assertThatThrownBy(() -> packages().busybox()).isInstanceOfSatisfying(ImageException.class, e -> {
+            assertThat(e.kind()).isEqualTo(ImageException.Kind.CORRUPT);
+            assertThat(e.getMessage()).contains("is damaged").doesNotContain("\n");
+        });
         assertThat(directory.resolve("cache/busybox-static")).doesNotExist();
     }
 

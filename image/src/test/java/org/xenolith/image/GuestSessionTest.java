@@ -81,7 +81,9 @@ class GuestSessionTest {
         try (var in = GuestSession.class.getResourceAsStream("init.sh")) {
             Files.write(script, in.readAllBytes());
         }
-        Process sh = new ProcessBuilder("/bin/sh", "-n", script.toString()).redirectErrorStream(true).start();
+        Process sh = new ProcessBuilder("/bin/sh", "-n", script.toString())
+                .redirectErrorStream(true)
+                .start();
         String said = new String(sh.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(sh.waitFor()).as(said).isZero();
     }

@@ -121,7 +121,8 @@ class ImageCacheTest {
     void theEnvironmentChoosesTheDirectory() {
         assertThat(ImageCache.defaultDirectory(Map.of("XENOLITH_CACHE", "/a", "XDG_CACHE_HOME", "/b")::get))
                 .isEqualTo(Path.of("/a"));
-        assertThat(ImageCache.defaultDirectory(Map.of("XDG_CACHE_HOME", "/b")::get)).isEqualTo(Path.of("/b/xenolith"));
+        assertThat(ImageCache.defaultDirectory(Map.of("XDG_CACHE_HOME", "/b")::get))
+                .isEqualTo(Path.of("/b/xenolith"));
         assertThat(ImageCache.defaultDirectory(Map.of("XDG_CACHE_HOME", "relative")::get))
                 .isEqualTo(Path.of(System.getProperty("user.home"), ".cache", "xenolith"));
     }

@@ -85,7 +85,8 @@ class InitramfsTest {
         Path archive = directory.resolve("archive");
         Files.write(archive, sample().build());
         Path copy = Files.createDirectory(directory.resolve("copy"));
-        Process cpio = new ProcessBuilder("cpio", "-i", "-d", "--no-absolute-filenames", "etc/*", "bin/*", "init", "tmp")
+        Process cpio = new ProcessBuilder(
+                        "cpio", "-i", "-d", "--no-absolute-filenames", "etc/*", "bin/*", "init", "tmp")
                 .directory(copy.toFile())
                 .redirectInput(archive.toFile())
                 .redirectErrorStream(true)
