@@ -267,8 +267,8 @@ public final class TestKernel {
     }
 
     /**
-     * Stock kernels to test with: the files named vmlinuz-* in the directory that {@code -Dxenolith.test.kernels} or the
-     * variable XENOLITH_TEST_KERNELS names, else in /boot.
+     * Stock kernels to test with: the files named vmlinuz-* in the directory that {@code -Dxenolith.test.kernels} or
+     * the variable XENOLITH_TEST_KERNELS names, else in /boot.
      */
     public static List<Path> stockKernels() {
         String configured = System.getProperty("xenolith.test.kernels", System.getenv("XENOLITH_TEST_KERNELS"));

@@ -6,8 +6,8 @@ import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.Raw;
 
 /**
- * Copies files into fresh guest memory. Chunks of zeros are not written: fresh frames read as zeros already, and a frame
- * that nobody touched costs the host nothing.
+ * Copies files into fresh guest memory. Chunks of zeros are not written: fresh frames read as zeros already, and a
+ * frame that nobody touched costs the host nothing.
  */
 final class GuestWriter {
     private static final MemorySegment ZEROS = MemorySegment.ofArray(new byte[GuestPhysical.FRAME_SIZE]);

@@ -20,8 +20,8 @@ import org.xenolith.services.loader.KernelImage;
  * Builds a PVH guest in an empty physical-to-machine map.
  *
  * <p>The kernel goes where it was linked to be. The page after it holds what the kernel reads first (start info, module
- * list, memory map, command line): Linux reads it through its first page tables, which map 1 GiB. The initrd goes to the
- * top of low RAM. The rest is as {@link GuestLayout} says.
+ * list, memory map, command line): Linux reads it through its first page tables, which map 1 GiB. The initrd goes to
+ * the top of low RAM. The rest is as {@link GuestLayout} says.
  *
  * <p>RAM comes in 2 MiB extents, and only what is written here is touched: a guest of 4 GiB costs the host its kernel
  * and initrd until it runs.

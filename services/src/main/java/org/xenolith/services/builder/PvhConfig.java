@@ -9,8 +9,8 @@ import java.util.List;
  * @param memoryBytes RAM of the guest; rounded down to whole frames
  * @param vcpus processors that the ACPI tables announce
  * @param commandLine the kernel's command line, ASCII or UTF-8
- * @param initrd pieces of the initial RAM file system, in order; Linux unpacks concatenated archives one over the other.
- *     Empty for none
+ * @param initrd pieces of the initial RAM file system, in order; Linux unpacks concatenated archives one over the
+ *     other. Empty for none
  * @param startFlags {@link org.xenolith.abi.StartInfoFlags}, 0 for an ordinary guest
  */
 public record PvhConfig(long memoryBytes, int vcpus, String commandLine, List<MemorySegment> initrd, int startFlags) {

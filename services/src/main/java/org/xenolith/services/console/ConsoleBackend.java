@@ -12,9 +12,9 @@ import org.xenolith.memory.Raw;
 /**
  * The back end of one PV console ring ({@link ConsoleRing}).
  *
- * <p>The ring is shared with a guest that may write anything into it at any time. Its indices are read once per step, and
- * used only when {@code prod - cons} is at most the size of the ring; else the ring is emptied, {@link #protocolErrors}
- * counts, and the error listener hears of it once.
+ * <p>The ring is shared with a guest that may write anything into it at any time. Its indices are read once per step,
+ * and used only when {@code prod - cons} is at most the size of the ring; else the ring is emptied,
+ * {@link #protocolErrors} counts, and the error listener hears of it once.
  *
  * <p>All methods are safe to call from several threads. The sink runs under the output lock, so it sees bytes in order;
  * it must not call back into this object except {@link #input}. {@code notifyGuest} runs without locks.
@@ -106,7 +106,9 @@ public final class ConsoleBackend {
         return taken;
     }
 
-    /** Queues all of the input, waiting for the guest to read where needed; returns early when the console is closed. */
+    /**
+     * Queues all of the input, waiting for the guest to read where needed; returns early when the console is closed.
+     */
     public void inputFully(byte[] bytes) throws InterruptedException {
         int done = 0;
         while (done < bytes.length) {

@@ -3,8 +3,8 @@ package org.xenolith.services.dmesg;
 import org.xenolith.memory.GuestPhysical;
 
 /**
- * A guest's memory by linear address, as its kernel sees it, for an onlooker: any thread may read, the guest may run, and
- * reading leaves no trace in page tables.
+ * A guest's memory by linear address, as its kernel sees it, for an onlooker: any thread may read, the guest may run,
+ * and reading leaves no trace in page tables.
  */
 @FunctionalInterface
 public interface KernelMemory {
@@ -12,8 +12,8 @@ public interface KernelMemory {
     boolean read(long linear, byte[] to, int offset, int length);
 
     /**
-     * Walks the page tables of long mode, with 4 levels, for every page it touches. Changes nothing: no accessed bits, no
-     * TLB.
+     * Walks the page tables of long mode, with 4 levels, for every page it touches. Changes nothing: no accessed bits,
+     * no TLB.
      *
      * @param cr3 the guest's CR3
      */

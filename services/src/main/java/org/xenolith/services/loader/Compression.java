@@ -18,8 +18,8 @@ import org.tukaani.xz.SingleXZInputStream;
 /**
  * The compressions that Linux offers for a kernel payload (its {@code CONFIG_KERNEL_*} choices), by magic number.
  *
- * <p>Except for gzip, whose format has it already, the build appends the unpacked size to the stream as a 32-bit number;
- * it is not part of what the codec may read.
+ * <p>Except for gzip, whose format has it already, the build appends the unpacked size to the stream as a 32-bit
+ * number; it is not part of what the codec may read.
  */
 enum Compression {
     GZIP("gzip", true, (source, target) -> fill(new GZIPInputStream(source.stream(), 1 << 16), target), 0x1f, 0x8b),

@@ -21,7 +21,9 @@ import org.xenolith.abi.ElfNoteType;
  * <p>Close it when the guest is built: it may hold a mapping of a file.
  */
 public final class KernelImage implements AutoCloseable {
-    /** The largest file that is looked at, and the most that one may unpack to. Debian's kernels unpack to 53 and 66 MB. */
+    /**
+     * The largest file that is looked at, and the most that one may unpack to. Debian's kernels unpack to 53 and 66 MB.
+     */
     static final long MAX_SIZE = 512L << 20;
 
     /** An ELF file with debug information is bigger, and is mapped instead of read. */
@@ -137,7 +139,7 @@ public final class KernelImage implements AutoCloseable {
         ElfImage elf = ElfImage.parse(unpacked);
         if (!header.has64BitEntry() && !elf.notes().has(ElfNoteType.PHYS32_ENTRY)) {
             throw new ImageFormatException(
-                    "the kernel is 32-bit only and has no PVH entry point; use an x86-64 kernel (Debian: linux-image-amd64)");
+                    "the kernel is 32-bit only and has no PVH entry point; use an x86-64 kernel such as linux-image-amd64");
         }
         return new KernelImage(elf, format, null);
     }

@@ -12,13 +12,14 @@ import java.util.zip.Checksum;
  * The container of lzop(1), in which kernels with LZO come; the blocks are a library's business. Big-endian:
  *
  * <pre>
- *   9 bytes magic, u16 version, u16 library version, [u16 needed version], u8 method, [u8 level], u32 flags, [u32 filter],
- *   u32 mode, u32 time, [u32 high time], u8 length and name, u32 checksum, [u32 length, extra field, u32 checksum]
+ *   9 bytes magic, u16 version, u16 library version, [u16 needed version], u8 method, [u8 level], u32 flags,
+ *   [u32 filter], u32 mode, u32 time, [u32 high time], u8 length and name, u32 checksum,
+ *   [u32 length, extra field, u32 checksum]
  *   blocks: u32 size (0 ends the file), u32 packed size, [Adler32], [CRC32], [packed Adler32], [packed CRC32], data
  * </pre>
  *
- * <p>The bracketed fields of the header exist since version 0x0940, or by flag. A block whose two sizes are equal is not
- * compressed, and has no checksums of its packed form.
+ * <p>The bracketed fields of the header exist since version 0x0940, or by flag. A block whose two sizes are equal is
+ * not compressed, and has no checksums of its packed form.
  */
 final class Lzop {
     private static final int MAGIC_SIZE = 9;

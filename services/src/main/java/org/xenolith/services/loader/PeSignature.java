@@ -7,9 +7,10 @@ import java.util.Arrays;
 /**
  * The checksum in a signed kernel.
  *
- * <p>Neither LZ4 payloads nor bzImages that were signed have a checksum of their own that still holds. But a signed bzImage
- * is a PE file, and its signature (Authenticode, PKCS #7) contains the SHA-256 of all of the file except the PE checksum,
- * the directory entry of the signature, and the signature. Who signed is not our question; a bit that flipped is.
+ * <p>Neither LZ4 payloads nor bzImages that were signed have a checksum of their own that still holds. But a signed
+ * bzImage is a PE file, and its signature (Authenticode, PKCS #7) contains the SHA-256 of all of the file except the
+ * PE checksum, the directory entry of the signature, and the signature. Who signed is not our question; a bit that
+ * flipped is.
  *
  * <pre>
  *   0x3C            u32 position of "PE\0\0", p

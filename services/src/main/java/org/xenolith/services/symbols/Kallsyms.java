@@ -22,12 +22,13 @@ import java.nio.ByteOrder;
  *   token_index    256 x u16: where each token starts
  * </pre>
  *
- * <p>With CONFIG_KALLSYMS_ABSOLUTE_PERCPU, which x86-64 kernels for several processors had until 6.14, an offset that is not
- * negative is an absolute value (a per-CPU offset), and a negative one means {@code relative_base - 1 - offset}.
+ * <p>With CONFIG_KALLSYMS_ABSOLUTE_PERCPU, which x86-64 kernels for several processors had until 6.14, an offset that
+ * is not negative is an absolute value (a per-CPU offset), and a negative one means {@code relative_base - 1 - offset}.
  * Otherwise the address is {@code relative_base} plus the unsigned offset.
  *
  * <p>Nothing points at these tables from outside, so they are found by their shape, which is hard to mistake: the token
- * index grows in small steps and agrees with the NULs of the token table before it, and the markers agree with the names.
+ * index grows in small steps and agrees with the NULs of the token table before it, and the markers agree with the
+ * names.
  */
 final class Kallsyms {
     private static final int TOKENS = 256;

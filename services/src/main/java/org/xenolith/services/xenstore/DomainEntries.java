@@ -5,8 +5,8 @@ import java.util.Locale;
 import java.util.UUID;
 
 /**
- * The keys that a domain finds under {@code /local/domain/N} when it starts, as xl writes them, and what the host writes
- * there later.
+ * The keys that a domain finds under {@code /local/domain/N} when it starts, as xl writes them, and what the host
+ * writes there later.
  *
  * @param domain domain identifier
  * @param name its name

@@ -6,7 +6,8 @@ import java.nio.charset.StandardCharsets;
 import org.xenolith.abi.XenstoreRing;
 
 /**
- * A message of the wire protocol: a header of four u32 (type, request id, transaction id, payload length) and a payload.
+ * A message of the wire protocol: a header of four u32 (type, request id, transaction id, payload length) and a
+ * payload.
  *
  * @param type {@link org.xenolith.abi.XenstoreType}
  * @param requestId chosen by the client, returned in the answer; 0 in events

@@ -11,8 +11,8 @@ import org.xenolith.abi.XenstoreType;
 /**
  * Every request of the wire protocol: its number, who may send it, and what it does. The row's name is the protocol's.
  *
- * <p>A handler gets the connection and the payload, and returns the payload of the answer; it runs under the store's lock.
- * Numbers 15 and 16 are answers (WATCH_EVENT, ERROR), 20 is not used.
+ * <p>A handler gets the connection and the payload, and returns the payload of the answer; it runs under the store's
+ * lock. Numbers 15 and 16 are answers (WATCH_EVENT, ERROR), 20 is not used.
  */
 enum StoreRequest {
     CONTROL(XenstoreType.CONTROL, true, StoreRequest::control),

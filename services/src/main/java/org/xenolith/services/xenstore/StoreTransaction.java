@@ -7,9 +7,9 @@ import java.util.Map;
 import org.xenolith.services.xenstore.StoreTree.Node;
 
 /**
- * A transaction works on its own copy of the tree as it was at the start, and remembers which nodes it looked at and what
- * it did. It can be committed when all those nodes are still as it saw them; then its changes are made again in the
- * store itself.
+ * A transaction works on its own copy of the tree as it was at the start, and remembers which nodes it looked at and
+ * what it did. It can be committed when all those nodes are still as it saw them; then its changes are made again in
+ * the store itself.
  */
 final class StoreTransaction {
     private static final long ABSENT = -1;

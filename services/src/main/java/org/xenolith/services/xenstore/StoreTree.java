@@ -9,8 +9,8 @@ import java.util.Map;
 import java.util.function.LongSupplier;
 
 /**
- * The nodes. A node never changes: an update makes new nodes from the changed one up to the root and shares the rest, so
- * that a transaction starts with a snapshot that costs nothing.
+ * The nodes. A node never changes: an update makes new nodes from the changed one up to the root and shares the rest,
+ * so that a transaction starts with a snapshot that costs nothing.
  *
  * <p>A node's generation changes with its value, its permissions and the names of its children, not with what happens
  * inside a child.

@@ -19,11 +19,11 @@ import org.xenolith.services.xenstore.StoreTree.Node;
 /**
  * The store: its tree, its watches, and which domains it knows.
  *
- * <p>The public methods are the host's own access, with the rights of domain 0; they throw {@link StoreException} as the
- * wire protocol would answer. Guests come through {@link #connect} and {@link XenStoreRing}.
+ * <p>The public methods are the host's own access, with the rights of domain 0; they throw {@link StoreException} as
+ * the wire protocol would answer. Guests come through {@link #connect} and {@link XenStoreRing}.
  *
- * <p>Everything is safe to call from several threads. Listeners run without locks, one at a time and in the order of the
- * changes, on the thread of somebody who changed something; they may call the store.
+ * <p>Everything is safe to call from several threads. Listeners run without locks, one at a time and in the order of
+ * the changes, on the thread of somebody who changed something; they may call the store.
  */
 public final class XenStore {
     /** Longest value: a message's payload carries it. */
@@ -154,8 +154,8 @@ public final class XenStore {
     }
 
     /**
-     * Calls the listener with the path of each change at or below {@code path}, and once up front with {@code path}. The
-     * special paths {@code @introduceDomain} and {@code @releaseDomain} work too.
+     * Calls the listener with the path of each change at or below {@code path}, and once up front with {@code path}.
+     * The special paths {@code @introduceDomain} and {@code @releaseDomain} work too.
      */
     public StoreWatch watch(String path, Consumer<String> listener) {
         return locked(() -> {

@@ -58,7 +58,9 @@ public final class XenStoreConnection implements AutoCloseable {
         return domain;
     }
 
-    /** Handles a request; the answer and its events are ready in {@link #poll} afterwards. Call {@link #dispatch} later. */
+    /**
+     * Handles a request; the answer and its events are ready in {@link #poll} afterwards. Call {@link #dispatch} later.
+     */
     public void receive(StoreMessage request) {
         store.lockedQuietly(() -> {
             current = request;
