@@ -59,8 +59,8 @@ final class AccuracyCheckTest {
     @Test
     void aGuestThatDoesNotStartIsNotWaitedForLong() throws BenchException {
         try (Console console = Console.start(List.of("/bin/sh", "-c", "echo booting; sleep 50"), Map.of(), null)) {
-            AccuracyCheck.Transcript read = AccuracyCheck.read(console, Duration.ofSeconds(1), Duration.ofMinutes(15));
-            assertThat(read.trouble()).isEqualTo("not finished within 1 s; last line: booting");
+            AccuracyCheck.Transcript read = AccuracyCheck.read(console, Duration.ofSeconds(3), Duration.ofMinutes(15));
+            assertThat(read.trouble()).isEqualTo("not finished within 3 s; last line: booting");
         }
     }
 
@@ -79,7 +79,7 @@ final class AccuracyCheckTest {
         assertThat(read.outputs().get("busybox")).containsExactly("STATUS busybox 3");
         assertThat(read.guestFreeBytes()).isEqualTo(2048L << 10);
         assertThat(read.residentBytes()).isPositive();
-        assertThat(read.napSeconds()).isBetween(0.15, 2.0);
-        assertThat(Math.abs(read.clockError())).isLessThan(1.5);
+        assertThat(read.napSeconds()).isBetween(0.15, 5.0);
+        assertThat(Math.abs(read.clockError())).isLessThan(5);
     }
 }

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 final class PlanWatcherTest {
     private static PlanWatcher.Progress watch(String script) throws BenchException {
-        PlanWatcher.Limits limits = new PlanWatcher.Limits(Duration.ofSeconds(2), Duration.ofSeconds(2));
+        PlanWatcher.Limits limits = new PlanWatcher.Limits(Duration.ofSeconds(5), Duration.ofSeconds(5));
         try (Console console = Console.start(List.of("/bin/sh", "-c", script), Map.of(), null)) {
             return new PlanWatcher(limits, what -> {}).watch(console, true);
         }
@@ -25,10 +25,10 @@ final class PlanWatcherTest {
     void aPlanThatGoesThroughGivesBootTimeAndResults() throws BenchException {
         PlanWatcher.Progress progress = watch(GOOD + "echo XENOLITH-BENCH END; sleep 100");
         assertThat(progress.finished()).isTrue();
-        assertThat(progress.bootSeconds()).isBetween(0.0, 2.0);
+        assertThat(progress.bootSeconds()).isBetween(0.0, 5.0);
         assertThat(progress.outcomes().get("sieve")).isInstanceOfSatisfying(Outcome.Measured.class, m -> {
             assertThat(m.units()).isEqualTo(3);
-            assertThat(m.hostSeconds()).isBetween(0.29, 1.5);
+            assertThat(m.hostSeconds()).isBetween(0.25, 5.0);
         });
     }
 
@@ -37,8 +37,8 @@ final class PlanWatcherTest {
         PlanWatcher.Progress progress = watch(GOOD + "echo START pipe; echo BEGIN pipe; sleep 100");
         assertThat(progress.finished()).isFalse();
         assertThat(progress.outcomes()).containsKey("sieve");
-        assertThat(progress.outcomes().get("pipe")).isEqualTo(new Outcome.Failure("no answer within 2 s"));
-        assertThat(progress.trouble()).isEqualTo("no answer within 2 s in pipe");
+        assertThat(progress.outcomes().get("pipe")).isEqualTo(new Outcome.Failure("no answer within 5 s"));
+        assertThat(progress.trouble()).isEqualTo("no answer within 5 s in pipe");
     }
 
     @Test

@@ -116,7 +116,9 @@ static void long_doubles(void) {
         volatile long double y = (long double) random_double(40) * 0x1.8p-3L;
         printf("extended %.21Lg %.21Lg: %.21Lg %.21Lg %.21Lg %.21Lg %.21Lg\n", x, y, x + y, x * y, x / y,
             sqrtl(fabsl(x)), fmodl(x, y));
-        printf("extended %.21Lg sin %.21Lg atan %.21Lg exp %.21Lg log %.21Lg to double %.17g to int %ld\n", x,
+        /* The x87 leaves the last bit of transcendental functions to the processor: makers differ, and so do digits 18
+           and on. */
+        printf("extended %.21Lg sin %.17Lg atan %.17Lg exp %.17Lg log %.17Lg to double %.17g to int %ld\n", x,
             sinl(x), atanl(x), expl(fmodl(x, 50)), logl(fabsl(x)), (double) x, (long) x);
     }
     static const long double edges[] = {LDBL_MAX, LDBL_MIN, 0x1p-16445L, -0x1p-16400L, 0x1p63L, -0x1p63L, 0x1.8p64L};
