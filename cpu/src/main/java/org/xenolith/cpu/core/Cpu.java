@@ -94,7 +94,10 @@ public final class Cpu implements AutoCloseable {
         }
 
         @Override
-        public void mappingsChanged() {}
+        public void mappingsChanged(boolean all) {}
+
+        @Override
+        public void mappingChanged(long va) {}
     }
 
     /** Names who owns decoded code. */
@@ -290,19 +293,19 @@ public final class Cpu implements AutoCloseable {
     /** Forgets all translations, global ones too. */
     public void flushTlb() {
         tlb.flushAll();
-        code.mappingsChanged();
+        code.mappingsChanged(true);
     }
 
     /** Forgets the translations that are not global. */
     public void flushTlbNonGlobal() {
         tlb.flushNonGlobal();
-        code.mappingsChanged();
+        code.mappingsChanged(false);
     }
 
     /** INVLPG. */
     public void flushPage(long va) {
         tlb.flushPage(va);
-        code.mappingsChanged();
+        code.mappingChanged(va);
     }
 
     // ---------------------------------------------------------------- data access, current privilege
@@ -587,11 +590,20 @@ public final class Cpu implements AutoCloseable {
 
     // ---------------------------------------------------------------- slow paths
 
+    /** Start of the page behind {@code va}; an access into the non-canonical range faults before any page is looked at. */
+    private long secondPage(long va) {
+        long second = wrapLinear((va | 4095) + 1);
+        if (longMode && second << 16 >> 16 != second) {
+            throw fault(GuestFault.GP, NON_CANONICAL);
+        }
+        return second;
+    }
+
     private long loadSlow(long va, int bytes) {
         boolean userAccess = cpl == 3;
         checkAlignment(va, bytes);
         if ((va & 4095) + bytes > 4096) {
-            long second = wrapLinear((va | 4095) + 1);
+            long second = secondPage(va);
             // Both pages are checked before anything is read, the lower one first.
             resolve(va, 1, Paging.READ, userAccess);
             resolve(second, 1, Paging.READ, userAccess);
@@ -617,7 +629,7 @@ public final class Cpu implements AutoCloseable {
         boolean userAccess = cpl == 3;
         checkAlignment(va, bytes);
         if ((va & 4095) + bytes > 4096) {
-            long second = wrapLinear((va | 4095) + 1);
+            long second = secondPage(va);
             resolve(va, 1, Paging.WRITE, userAccess);
             resolve(second, 1, Paging.WRITE, userAccess);
             for (int i = 0; i < bytes; i++) {
@@ -783,6 +795,11 @@ public final class Cpu implements AutoCloseable {
             Raw.putLong(e + Tlb.EXEC, page);
         }
         return frame;
+    }
+
+    /** Whether the page that {@link #fetchPage} has just answered for is mapped globally. */
+    public boolean fetchedGlobal(long va) {
+        return tlb.isGlobal(cpl == 3 ? Tlb.USER : Tlb.SUPERVISOR_OPEN, va);
     }
 
     /** Walks the page tables for tools: no faults, no accessed bits, no TLB. Returns the guest-physical address or -1. */

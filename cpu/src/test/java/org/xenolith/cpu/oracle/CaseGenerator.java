@@ -74,6 +74,13 @@ final class CaseGenerator {
         return new CaseGenerator(row, slot, r).make();
     }
 
+    static boolean isPrefix(int b) {
+        return switch (b) {
+            case 0x66, 0x67, 0xF0, 0xF2, 0xF3, 0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65 -> true;
+            default -> false;
+        };
+    }
+
     private boolean family(String name) {
         return semantics.startsWith(name + ".");
     }
@@ -147,7 +154,13 @@ final class CaseGenerator {
                 case MMX -> reg = r.nextInt(8) | (is64 && one(16) ? 8 : 0);
                 case MMX_RM_REG -> rm = r.nextInt(8) | (is64 && one(16) ? 8 : 0);
                 case ST -> rm = r.nextInt(8);
-                case SEGMENT -> reg = r.nextInt(6);
+                case SEGMENT -> {
+                    do {
+                        reg = r.nextInt(6);
+                    } while (reg == 1 && spec.access() == OperandSpec.Access.WRITE);
+                }
+                case CONTROL -> reg = new int[] {0, 2, 3, 4, is64 ? 8 : 0}[r.nextInt(5)];
+                case DEBUG -> reg = r.nextInt(8);
                 default -> {}
             }
         }
@@ -658,6 +671,10 @@ final class CaseGenerator {
                 case REL -> {
                     int bytes = spec.size() == 'b' ? 1 : 4;
                     put(landing() - (c.address() + size + bytes), bytes);
+                }
+                case FAR -> {
+                    put(r.nextInt(), operandSize == 1 ? 2 : 4);
+                    put(r.nextInt(), 2);
                 }
                 case OFFSET -> {
                     eaBytes = memoryBytes();

@@ -12,6 +12,11 @@ import org.xenolith.cpu.decode.Row;
 final class Comparison {
     private static final int PAGE_FAULT = 14;
     private static final long RESUME = 0x10000;
+    /** FSW bits that tell about rounding, which a result with the last bit wrong cannot get right. */
+    private static final int C1 = 0x200;
+
+    private static final int PRECISION = 0x20;
+    private static final int ERROR_SUMMARY = 0x8080;
 
     private Comparison() {}
 
@@ -90,6 +95,25 @@ final class Comparison {
         long units = x.getLong(at) - y.getLong(at);
         int exponents = x.getShort(at + 8) - y.getShort(at + 8);
         return exponents == 0 && Math.abs(units) <= 1 || Math.abs(exponents) == 1 && Math.abs(units) == Long.MAX_VALUE;
+    }
+
+    /** True for extended-precision numbers with nothing between them. */
+    private static boolean neighbours(MachineState a, MachineState b, int at) {
+        long exponents = (long) a.fxShort(at + 8) - b.fxShort(at + 8);
+        long x = significand(a, at);
+        long y = significand(b, at);
+        if (exponents == 0) {
+            return Math.abs(x - y) <= 1;
+        }
+        return exponents == 1 && x == Long.MIN_VALUE && y == -1 || exponents == -1 && y == Long.MIN_VALUE && x == -1;
+    }
+
+    private static long significand(MachineState s, int at) {
+        long value = 0;
+        for (int i = 7; i >= 0; i--) {
+            value = value << 8 | s.fx[at + i] & 0xff;
+        }
+        return value;
     }
 
     private static void memory(List<String> list, Outcome hardware, Outcome ours) {

@@ -73,7 +73,7 @@ final class UndefinedFlags {
 
     private static boolean rexW(TestCase c) {
         for (byte b : c.code) {
-            if (isPrefix(b & 0xff)) {
+            if (CaseGenerator.isPrefix(b & 0xff)) {
                 continue;
             }
             return c.mode == 3 && (b & 0xF8) == 0x48;
@@ -86,17 +86,10 @@ final class UndefinedFlags {
             if ((b & 0xff) == prefix) {
                 return true;
             }
-            if (!isPrefix(b & 0xff)) {
+            if (!CaseGenerator.isPrefix(b & 0xff)) {
                 return false;
             }
         }
         return false;
-    }
-
-    private static boolean isPrefix(int b) {
-        return switch (b) {
-            case 0x66, 0x67, 0xF0, 0xF2, 0xF3, 0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65 -> true;
-            default -> false;
-        };
     }
 }
