@@ -404,9 +404,7 @@ public final class Mmx {
 
     /** PSHUFB: index bit 7 clears the byte, only three index bits count. */
     public static void pshufb(Cpu c, long d, long s) {
-        long table = Raw.getLong(d);
-        long index = Raw.getLong(s) & 0xF7F7F7F7F7F7F7F7L;
-        Raw.putLong(d, SseLanes.lookup(table, table, index));
+        Raw.putLong(d, SseLanes.lookup(Raw.getLong(d), Raw.getLong(s)));
     }
 
     /** PALIGNR. */

@@ -1,9 +1,11 @@
 package org.xenolith.cpu.semantics;
 
+import org.xenolith.memory.Raw;
+
 /**
  * Lanes of bytes, words and dwords inside one {@code long}: what MMX and SSE integer instructions share.
  *
- * <p>Pure functions. Most keep the carries of neighbouring lanes apart by treating the top bit of each lane separately,
+ * <p>Functions without side effects. Most keep the carries of neighbouring lanes apart by treating the top bit of each lane separately,
  * so that eight bytes cost about as much as one.
  */
 final class SseLanes {
@@ -551,15 +553,21 @@ final class SseLanes {
                 | a >>> (imm >> 6 & 3) * 16 << 48;
     }
 
-    /** PSHUFB for eight index bytes: bits 0-3 choose a byte of low:high, bit 7 gives zero. */
-    static long lookup(long low, long high, long index) {
+    /** PSHUFB for eight index bytes and a table of eight: bits 0-2 choose a byte, bit 7 gives zero. */
+    static long lookup(long table, long index) {
         long r = 0;
         for (int i = 0; i < 64; i += 8) {
-            int k = (int) (index >>> i);
-            if ((k & 0x80) == 0) {
-                r |= (((k & 8) != 0 ? high : low) >>> (k & 7) * 8 & 0xffL) << i;
-            }
+            r |= (table >>> ((index >>> i & 7) << 3) & 0xff) << i;
         }
-        return r;
+        return r & ~maskBytes(index);
+    }
+
+    /** PSHUFB for eight index bytes and a table of sixteen at a host address. */
+    static long lookupAt(long table, long index) {
+        long r = 0;
+        for (int i = 0; i < 64; i += 8) {
+            r |= (Raw.getByte(table + (index >>> i & 15)) & 0xffL) << i;
+        }
+        return r & ~maskBytes(index);
     }
 }

@@ -141,12 +141,10 @@ public final class SseShuffle {
 
     /** PSHUFB. */
     public static void pshufb(Cpu c, long d, long s) {
-        long low = Raw.getLong(d);
-        long high = Raw.getLong(d + 8);
-        long index = Raw.getLong(s);
-        long indexHigh = Raw.getLong(s + 8);
-        Raw.putLong(d, SseLanes.lookup(low, high, index));
-        Raw.putLong(d + 8, SseLanes.lookup(low, high, indexHigh));
+        long low = SseLanes.lookupAt(d, Raw.getLong(s));
+        long high = SseLanes.lookupAt(d, Raw.getLong(s + 8));
+        Raw.putLong(d, low);
+        Raw.putLong(d + 8, high);
     }
 
     /** PALIGNR: 16 bytes out of destination:source, {@code imm} bytes up. */
