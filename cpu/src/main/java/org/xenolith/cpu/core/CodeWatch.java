@@ -12,6 +12,9 @@ public interface CodeWatch {
      */
     boolean written(long hostFrame, int offset, int bytes);
 
-    /** The address space changed: virtual-address indexed caches of code are stale. */
-    void mappingsChanged();
+    /** The address space changed: virtual-address indexed caches of code are stale; if {@code all}, also for global pages. */
+    void mappingsChanged(boolean all);
+
+    /** The mapping of one page changed. */
+    void mappingChanged(long va);
 }

@@ -79,6 +79,11 @@ public final class Tlb implements AutoCloseable {
         }
     }
 
+    /** Whether the page in the slot of a linear address was mapped globally when it was filled. */
+    boolean isGlobal(int accessClass, long va) {
+        return global[accessClass][(int) (va >>> 12) & INDEX_MASK];
+    }
+
     /** Forgets everything. */
     void flushAll() {
         for (int k = 0; k < CLOSED; k++) {

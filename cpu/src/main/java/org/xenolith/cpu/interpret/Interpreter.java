@@ -33,6 +33,7 @@ import org.xenolith.memory.Raw;
 public final class Interpreter implements Engine, AutoCloseable {
     private static final int MAX_BLOCK = 48;
     private static final int JUMP_CACHE = 1 << 13;
+    private static final int JUMP_PAGES = 1 << 12;
     private static final int MAX_GENERATION = 1 << 13;
     private static final long LINEAR_MASK = (1L << 48) - 1;
 
@@ -52,7 +53,16 @@ public final class Interpreter implements Engine, AutoCloseable {
     private final long[] jumpTags = new long[JUMP_CACHE];
 
     private final Block[] jumpBlocks = new Block[JUMP_CACHE];
-    private int generation;
+    /**
+     * Generations of the jump cache for the lower and the upper half of the address space. A change of CR3 spares global
+     * pages, which are a kernel's, so the upper half survives it unless a page there was not global.
+     */
+    private int lowGeneration;
+
+    private int highGeneration;
+    private boolean highHasLocalPages;
+    /** Pages, by the low bits of their number, that jumps were cached into: spares INVLPG of data the flush. */
+    private final long[] jumpPages = new long[JUMP_PAGES / 64];
 
     private CpuTracer tracer;
     private long seenCr0;
@@ -405,6 +415,7 @@ public final class Interpreter implements Engine, AutoCloseable {
     private Block lookup() {
         long rip = c.rip();
         long va = c.mode == 3 ? rip : c.codeLinear(rip);
+        int generation = va < 0 ? highGeneration : lowGeneration;
         long tag = va & LINEAR_MASK | (long) (generation << 3 | c.mode << 1 | (c.cpl == 3 ? 1 : 0)) << 48;
         int slot = (int) (va ^ va >>> 13) & JUMP_CACHE - 1;
         Block block = jumpBlocks[slot];
@@ -447,14 +458,34 @@ public final class Interpreter implements Engine, AutoCloseable {
         if (va << 16 >> 16 == va) {
             jumpTags[slot] = tag;
             jumpBlocks[slot] = block;
+            rememberPage(va);
+            if (block.straddles) {
+                rememberPage(va + block.length - 1);
+            }
+            highHasLocalPages |= va < 0 && (!c.fetchedGlobal(va) || block.straddles);
         }
         return block;
     }
 
-    private void forgetJumps() {
-        generation++;
-        if (generation == MAX_GENERATION) {
-            generation = 0;
+    private void rememberPage(long va) {
+        int page = (int) (va >>> 12) & JUMP_PAGES - 1;
+        jumpPages[page >> 6] |= 1L << page;
+    }
+
+    private void forgetJumps(boolean low, boolean high) {
+        if (low) {
+            lowGeneration++;
+        }
+        if (high) {
+            highGeneration++;
+            highHasLocalPages = false;
+        }
+        if (low && high) {
+            Arrays.fill(jumpPages, 0);
+        }
+        if (lowGeneration == MAX_GENERATION || highGeneration == MAX_GENERATION) {
+            lowGeneration = 0;
+            highGeneration = 0;
             Arrays.fill(jumpTags, 0);
         }
     }
@@ -578,8 +609,16 @@ public final class Interpreter implements Engine, AutoCloseable {
         }
 
         @Override
-        public void mappingsChanged() {
-            forgetJumps();
+        public void mappingsChanged(boolean all) {
+            forgetJumps(true, all || highHasLocalPages);
+        }
+
+        @Override
+        public void mappingChanged(long va) {
+            int page = (int) (va >>> 12) & JUMP_PAGES - 1;
+            if ((jumpPages[page >> 6] & 1L << page) != 0) {
+                forgetJumps(va >= 0, va < 0);
+            }
         }
     }
 
