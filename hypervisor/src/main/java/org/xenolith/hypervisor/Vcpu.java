@@ -379,6 +379,11 @@ public final class Vcpu implements World {
         engine.flushTlb();
         down = false;
         interruptsChanged();
+        // The guest may have chosen the vector, and events may have come, before INIT emptied the interrupt controller;
+        // an event that is pending is not announced a second time by itself.
+        if (isEventPending()) {
+            announceEvents();
+        }
     }
 
     /** INIT, from any thread: the processor stops and waits for {@link #requestStartup}. */

@@ -309,6 +309,19 @@ class VcpuTest {
     }
 
     @Test
+    void eventsFromBeforeTheStartAreAnnouncedAfterIt() throws Exception {
+        Domain domain = host.domain(1, 2);
+        Vcpu second = domain.vcpus().get(1);
+        second.setUpcallVector(0xF3);
+        second.markEventsPending();
+        domain.start();
+        second.requestInit();
+        await(() -> second.controller().pending() == -1);
+        second.requestStartup(0x9A);
+        await(() -> second.controller().pending() == 0xF3);
+    }
+
+    @Test
     void aVirtualCpuStartsInTheStateThatItWasInitialisedWith() throws Exception {
         Domain domain = host.domain(1, 2);
         Vcpu second = domain.vcpus().get(1);
