@@ -64,7 +64,7 @@ final class CaseGenerator {
         c.seed = r.nextLong();
         s = BaseState.of(c.seed);
         c.in = s;
-        boolean mode32 = row.not64 || !row.only64 && row.rexW != 1 && !family("SystemRegs") && r.nextInt(8) == 0;
+        boolean mode32 = row.not64 || !row.only64 && row.rexW != 1 && !family("SystemRegs") && !family("SystemCalls") && r.nextInt(8) == 0;
         c.mode = mode32 ? 2 : 3;
         is64 = !mode32;
     }
@@ -117,8 +117,9 @@ final class CaseGenerator {
 
     private void prefixes() {
         boolean control = family("Control");
+        boolean far = family("FarControl");
         boolean sized = family("Stack") || semantics.endsWith(".cbw") || semantics.endsWith(".cwd") || semantics.endsWith("#9")
-                || family("X87Control");
+                || family("X87Control") || far;
         for (OperandSpec spec : row.operands) {
             sized |= "vz".indexOf(spec.size()) >= 0;
         }
@@ -128,7 +129,9 @@ final class CaseGenerator {
             // Near branches with 66: Intel and AMD disagree in 64-bit mode, so nobody uses them.
             p66 = one(sized ? 4 : 16);
         }
-        rexW = is64 && (row.rexW >= 0 ? row.rexW == 1 : one(3));
+        // Far pointers of 64 bits: Intel has them, AMD ignores REX.W.
+        boolean farPointer = semantics.equals("FarControl.jmpfRm") || semantics.equals("FarControl.callfRm");
+        rexW = is64 && !farPointer && (row.rexW >= 0 ? row.rexW == 1 : one(3));
         operandSize = is64
                 ? row.force64 || rexW ? 3 : p66 && !row.vex ? 1 : row.default64 ? 3 : 2
                 : p66 && !row.vex ? 1 : 2;
@@ -160,7 +163,8 @@ final class CaseGenerator {
                     } while (reg == 1 && spec.access() == OperandSpec.Access.WRITE);
                 }
                 case CONTROL -> reg = new int[] {0, 2, 3, 4, is64 ? 8 : 0}[r.nextInt(5)];
-                case DEBUG -> reg = r.nextInt(8);
+                // DR4 and DR5 with CR4.DE: #UD or #GP first, nobody agrees.
+                case DEBUG -> reg = new int[] {0, 1, 2, 3, 6, 7}[r.nextInt(6)];
                 default -> {}
             }
         }
@@ -368,6 +372,11 @@ final class CaseGenerator {
             s.gpr[RBP] = stack(8);
         } else if (semantics.equals("Stack.popf")) {
             c.poke(s.gpr[RSP], r.nextLong() & 0x244CD5 & ~0x100 & (one(4) ? -1 : ~0x40000), 8);
+        } else if (semantics.startsWith("Stack.pushSegment")) {
+            // Whether a 32-bit push writes the upper half of its slot depends on the processor: zero it.
+            c.poke(s.gpr[RSP] - 8, 0, 8);
+        } else if (family("FarControl")) {
+            frame();
         } else if (semantics.startsWith("SystemRegs.wr")) {
             long value = one(8) ? s.gpr[rm] : Layout.DATA + r.nextInt(1 << 20);
             s.gpr[rm] = value;
@@ -396,12 +405,17 @@ final class CaseGenerator {
             c.poke(ea, landing(), 8);
             return;
         }
+        if (family("FarControl")) {
+            c.poke(ea, landing(), 1 << operandSize);
+            c.poke(ea + (1 << operandSize), codeSelector(), 2);
+            return;
+        }
         if (semantics.equals("Fxsave.fxsave")) {
             // Something that no image has in its MXCSR_MASK, so that this field always shows as changed.
             c.poke(ea + 28, 0x77777777, 4);
             return;
         }
-        if (one(6)) {
+        if (one(6) && !semantics.endsWith(".ldmxcsr")) {
             return;
         }
         byte[] b = new byte[Math.max(16, eaBytes)];
@@ -428,8 +442,9 @@ final class CaseGenerator {
             }
             b[9] = (byte) (one(2) ? 0x80 : 0);
         }
-        if (semantics.endsWith(".ldmxcsr") && !one(8)) {
-            Values.put(b, 0, r.nextInt() & 0xFFFF, 4);
+        if (semantics.endsWith(".ldmxcsr")) {
+            // Not bit 17, which AMD has and Intel has not.
+            Values.put(b, 0, r.nextInt() & (one(8) ? ~0x20000 : 0xFFFF), 4);
         }
         if (semantics.endsWith(".fxrstor")) {
             MachineState other = BaseState.of(r.nextLong());
@@ -481,6 +496,35 @@ final class CaseGenerator {
             s.gpr[RDX] = one(3) ? r.nextInt(1000) : signed ? s.gpr[RAX] << 64 - (8 << w) >> 63 : 0;
             if (!is64) {
                 s.gpr[RDX] &= 0xffffffffL;
+            }
+        }
+    }
+
+    /** Selectors of Linux: mostly the running code segment, sometimes one that must be refused. */
+    private int codeSelector() {
+        int[] wrong = {0, 0x10, 0x18, 0x2B, 0xF000, is64 ? 0x30 : 0x13, is64 ? 0x37 : 0x1B};
+        return one(5) ? wrong[r.nextInt(wrong.length)] : is64 ? 0x33 : 0x23;
+    }
+
+    /** What RETF and IRET find on the stack. */
+    private void frame() {
+        int bytes = 1 << operandSize;
+        int selector = codeSelector();
+        if (selector != (is64 ? 0x33 : 0x23)) {
+            // Whether the rest of the frame is read before the selector is refused depends on the processor.
+            s.gpr[RSP] = Layout.DATA + 0x400 + r.nextInt(0x800) * 2L;
+        }
+        long sp = s.gpr[RSP];
+        if (semantics.startsWith("FarControl.retf")) {
+            c.poke(sp, landing(), bytes);
+            c.poke(sp + bytes, selector, bytes);
+        } else if (semantics.equals("FarControl.iret")) {
+            c.poke(sp, landing(), bytes);
+            c.poke(sp + bytes, selector, bytes);
+            c.poke(sp + 2 * bytes, r.nextLong() & 0x204CD5 & ~0x4100 | 0x200, bytes);
+            if (is64) {
+                c.poke(sp + 3 * bytes, stack(8), bytes);
+                c.poke(sp + 4 * bytes, one(8) ? codeSelector() : 0x2B, bytes);
             }
         }
     }
@@ -665,6 +709,12 @@ final class CaseGenerator {
                         value = bytes == 2 ? r.nextInt(one(4) ? 0x2000 : 64) : r.nextInt(one(4) ? 256 : 4);
                     } else if (semantics.equals("Control.retImm")) {
                         value = r.nextInt(0x10000);
+                    } else if (semantics.equals("FarControl.retfImm")) {
+                        // Small: processors read an outer stack pointer behind it at different times.
+                        value = r.nextInt(0x100);
+                    } else if (semantics.equals("FarControl.intn") && (value & 0xff) == 0x80) {
+                        // The host's own system call.
+                        value = 0x81;
                     }
                     put(value, bytes);
                 }
@@ -673,8 +723,8 @@ final class CaseGenerator {
                     put(landing() - (c.address() + size + bytes), bytes);
                 }
                 case FAR -> {
-                    put(r.nextInt(), operandSize == 1 ? 2 : 4);
-                    put(r.nextInt(), 2);
+                    put(landing(), operandSize == 1 ? 2 : 4);
+                    put(codeSelector(), 2);
                 }
                 case OFFSET -> {
                     eaBytes = memoryBytes();

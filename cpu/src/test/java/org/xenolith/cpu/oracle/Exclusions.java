@@ -11,8 +11,8 @@ import java.util.Map;
 import org.xenolith.cpu.decode.Row;
 
 /**
- * Rows that the oracle does not run, each with its reason: those with attribute {@code sys}, and the ones in {@code
- * oracle/exclusions.txt} ({@code semantics : reason}).
+ * Rows that the oracle does not run, each with its reason: {@code oracle/exclusions.txt} ({@code semantics : reason}). Rows
+ * with attribute {@code sys} run too, when what they do in a user program is a fault, or stays inside it.
  */
 final class Exclusions {
     private static final String FILE = "/oracle/exclusions.txt";
@@ -22,9 +22,6 @@ final class Exclusions {
 
     /** Why a row is not run, or null when it is. */
     static String reason(Row row) {
-        if (row.has("sys")) {
-            return "privileged, or ends outside the slot";
-        }
         return REASONS.get(row.semantics);
     }
 

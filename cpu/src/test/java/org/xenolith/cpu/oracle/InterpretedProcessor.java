@@ -57,14 +57,17 @@ final class InterpretedProcessor implements AutoCloseable {
         for (int v = 0; v < 32; v++) {
             long handler = HANDLERS + v * 16L;
             memory.write(handler, 1, 0xF4);
-            memory.put64(IDT + v * 16L, handler & 0xffff | 0x10L << 16 | 0xEE00L << 32 | handler >>> 16 << 48);
+            memory.put64(IDT + v * 16L, handler & 0xffff | 0x10L << 16 | (v == 3 || v == 4 ? 0xEE00L : 0x8E00L) << 32 | handler >>> 16 << 48);
             memory.put64(IDT + v * 16L + 8, handler >>> 32);
         }
         memory.put64(GDT + 0x10, 0x00AF9B000000FFFFL);
+        memory.put64(GDT + 0x18, 0x00CF93000000FFFFL);
         memory.put64(GDT + 0x20, 0x00CFFB000000FFFFL);
         memory.put64(GDT + 0x28, 0x00CFF3000000FFFFL);
         memory.put64(GDT + 0x30, 0x00AFFB000000FFFFL);
         memory.put64(TSS + 4, STACK_TOP);
+        // No I/O permission map.
+        memory.write(TSS + 0x66, 2, 0xFFFF);
     }
 
     private void map(long va, long bytes, long rights) {
@@ -163,7 +166,7 @@ final class InterpretedProcessor implements AutoCloseable {
         state.setLong(VcpuState.CR3, TABLES);
         state.setLong(
                 VcpuState.CR4,
-                Cr4.PAE | Cr4.PGE | Cr4.OSFXSR | Cr4.OSXMMEXCPT | Cr4.FSGSBASE | Cr4.OSXSAVE | Cr4.UMIP);
+                Cr4.DE | Cr4.PAE | Cr4.PGE | Cr4.OSFXSR | Cr4.OSXMMEXCPT | Cr4.FSGSBASE | Cr4.OSXSAVE | Cr4.UMIP);
         state.setLong(VcpuState.XCR0, 3);
         state.setLong(VcpuState.EFER, Efer.SCE | Efer.LME | Efer.LMA | Efer.NXE);
         state.setInt(VcpuState.EVENTS, 0);

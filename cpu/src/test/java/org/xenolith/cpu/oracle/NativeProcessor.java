@@ -154,9 +154,7 @@ final class NativeProcessor {
                 a.load(3, RAX, abs(IN + 144));
                 base(a, RAX, 3);
             }
-            if (mode == 2) {
-                a.mov(2, RCX, 0x2B).loadSeg(Asm.DS, RCX).loadSeg(Asm.ES, RCX);
-            }
+            a.mov(2, RCX, 0x2B).loadSeg(Asm.DS, RCX).loadSeg(Asm.ES, RCX);
             a.rm(3, 1, abs(IN + 192), 0x0F, 0xAE);
             a.rm(2, 6, abs(IN + 128), 0xFF).popf();
             for (int r = 0; r < 16; r++) {
