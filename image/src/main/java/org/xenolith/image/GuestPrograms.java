@@ -5,7 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * Two programs of a few machine instructions that a guest of ours needs and busybox does not offer, made here as ELF
+ * Three programs of a few machine instructions that a guest of ours needs and busybox does not offer, made here as ELF
  * executables of one segment.
  */
 final class GuestPrograms {
@@ -82,6 +82,43 @@ final class GuestPrograms {
         code.emit(0x0F, 0x05); //                   syscall
         code.emit(0xBF, 126, 0, 0, 0); //     fail: mov  edi, 126
         code.emit(0xB8, 60, 0, 0, 0); //            mov  eax, 60         exit(edi)
+        code.emit(0x0F, 0x05); //                   syscall
+        return code.elf();
+    }
+
+    /**
+     * {@code /xenolith/settime} sets the guest's clock to the host's, which ports 0xE0 (low half, nanoseconds since 1970) and
+     * 0xE4 (high half) tell. Without those ports they read as all ones, the kernel refuses that time, and nothing changes.
+     *
+     * <p>Linux reads the hypervisor's wall clock once, long before its own clock ticks reliably, and what a slow boot loses
+     * in between is lost.
+     */
+    static byte[] settime() {
+        Code code = new Code();
+        code.emit(0xB8, 173, 0, 0, 0); //           mov  eax, 173        ioperm(0xE0, 8, 1)
+        code.emit(0xBF, 0xE0, 0, 0, 0); //          mov  edi, 0xE0
+        code.emit(0xBE, 8, 0, 0, 0); //             mov  esi, 8
+        code.emit(0xBA, 1, 0, 0, 0); //             mov  edx, 1
+        code.emit(0x0F, 0x05); //                   syscall
+        code.emit(0x89, 0xC7); //                   mov  edi, eax        exit status when refused
+        code.emit(0x85, 0xC0); //                   test eax, eax
+        code.emit(0x75, 0x29); //                   jnz  exit
+        code.emit(0xE5, 0xE0); //                   in   eax, 0xE0
+        code.emit(0x89, 0xC3); //                   mov  ebx, eax
+        code.emit(0xE5, 0xE4); //                   in   eax, 0xE4
+        code.emit(0x48, 0xC1, 0xE0, 32); //         shl  rax, 32
+        code.emit(0x48, 0x09, 0xD8); //             or   rax, rbx
+        code.emit(0x31, 0xD2); //                   xor  edx, edx
+        code.emit(0xB9, 0x00, 0xCA, 0x9A, 0x3B); // mov  ecx, 1000000000
+        code.emit(0x48, 0xF7, 0xF1); //             div  rcx
+        code.emit(0x52, 0x50); //                   push rdx; push rax   struct timespec
+        code.emit(0x48, 0x89, 0xE6); //             mov  rsi, rsp
+        code.emit(0x31, 0xFF); //                   xor  edi, edi
+        code.emit(0xB8, 0xE3, 0, 0, 0); //          mov  eax, 227        clock_settime(CLOCK_REALTIME, rsi)
+        code.emit(0x0F, 0x05); //                   syscall
+        code.emit(0x89, 0xC7); //                   mov  edi, eax
+        code.emit(0xF7, 0xDF); //                   neg  edi
+        code.emit(0xB8, 60, 0, 0, 0); //      exit: mov  eax, 60         exit(edi)
         code.emit(0x0F, 0x05); //                   syscall
         return code.elf();
     }

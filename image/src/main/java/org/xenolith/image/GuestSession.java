@@ -103,6 +103,7 @@ public record GuestSession(Kind kind, List<String> command, int rows, int column
         builder.file("xenolith/init", init, 0755);
         builder.file("xenolith/report", GuestPrograms.report(), 0755);
         builder.file("xenolith/leader", GuestPrograms.leader(), 0755);
+        builder.file("xenolith/settime", GuestPrograms.settime(), 0755);
         builder.text("xenolith/session", settings(), 0644);
         if (kind != Kind.SHELL) {
             builder.text("xenolith/command", script(), 0644);

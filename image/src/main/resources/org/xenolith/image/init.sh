@@ -15,6 +15,8 @@ mkdir -p /dev/pts /dev/shm
 mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs /tmp
 mount -t tmpfs -o nosuid,nodev,mode=755 tmpfs /run
 
+/xenolith/settime
+
 # The session sets: kind (shell, pipe, tty), rows, columns, term, name.
 . /xenolith/session
 hostname "$name"

@@ -26,6 +26,7 @@ import org.xenolith.hypervisor.time.HostClock;
 import org.xenolith.hypervisor.time.VirtualClock;
 import org.xenolith.memory.MachineMemory;
 import org.xenolith.platform.LocalApic;
+import org.xenolith.platform.WallClockPort;
 import org.xenolith.services.builder.BuiltGuest;
 import org.xenolith.services.builder.DomainBuildException;
 import org.xenolith.services.builder.PvhBuilder;
@@ -72,7 +73,7 @@ public final class Domain implements AutoCloseable {
 
     private Domain(DomainConfig config, KernelImage kernel) throws ImageFormatException, DomainBuildException {
         this.config = config;
-        inspector = new Inspector(config.trace());
+        inspector = new Inspector(config.trace(), config.symbols());
         long frames = (config.memoryBytes() >>> 12) + EXTRA_FRAMES;
         machine = new MachineMemory(frames << 12);
         try {
@@ -124,6 +125,7 @@ public final class Domain implements AutoCloseable {
             domain.setHvmParam(HvmParam.CONSOLE_EVTCHN, consolePort);
             domain.setHvmParam(HvmParam.STORE_PFN, built.storeGfn());
             domain.setHvmParam(HvmParam.STORE_EVTCHN, storePort);
+            domain.ports().attach(WallClockPort.FIRST, WallClockPort.COUNT, new WallClockPort(clock));
             domain.ports().attachSink(DEBUG_PORT, value -> debugPort.accept(value));
 
             long kib = config.memoryBytes() >>> 10;
@@ -193,9 +195,15 @@ public final class Domain implements AutoCloseable {
         debugPort = listener;
     }
 
+    /** Commands that look into the guest. */
+    public Monitor monitor() {
+        return new Monitor(this);
+    }
+
     /** Lets the domain run. */
     public void start() {
         domain.start();
+        inspector.start();
     }
 
     /** Stops the virtual CPUs until {@link #unpause}. */
@@ -248,16 +256,21 @@ public final class Domain implements AutoCloseable {
             return new DomainOutcome.Destroyed();
         }
         if (!detail.message().isEmpty()) {
-            return new DomainOutcome.Crash(detail.message(), inspector.crashReport(detail));
+            return new DomainOutcome.Crash(detail.message(), inspector.crashReport(detail, detail.message()));
         }
         return switch (detail.reason()) {
             case ShutdownReason.POWEROFF -> new DomainOutcome.PowerOff();
             case ShutdownReason.REBOOT, ShutdownReason.SOFT_RESET -> new DomainOutcome.Reboot();
             case ShutdownReason.SUSPEND -> new DomainOutcome.Suspended();
-            case ShutdownReason.CRASH -> new DomainOutcome.Panic("the guest's kernel reported a crash");
-            case ShutdownReason.WATCHDOG -> new DomainOutcome.Panic("the guest's watchdog fired");
-            default -> new DomainOutcome.Panic("the guest shut down with reason " + detail.reason());
+            case ShutdownReason.CRASH -> panic(detail, "the guest's kernel reported a crash");
+            case ShutdownReason.WATCHDOG -> panic(detail, "the guest's watchdog fired");
+            default -> panic(detail, "the guest shut down with reason " + detail.reason());
         };
+    }
+
+    private DomainOutcome panic(ShutdownDetail detail, String otherwise) {
+        String reason = inspector.panicReason(detail, otherwise);
+        return new DomainOutcome.Panic(reason, inspector.crashReport(detail, reason));
     }
 
     @Override
@@ -267,6 +280,7 @@ public final class Domain implements AutoCloseable {
         }
         closed = true;
         destroyed.set(true);
+        inspector.close();
         consoleBackend.close();
         storeRing.close();
         domain.destroy();
