@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.xenolith.services.symbols.SymbolTable;
 
 /**
  * What a domain is to be made of.
@@ -18,6 +19,7 @@ import java.util.Optional;
  * @param vcpus virtual CPUs
  * @param deterministic time is derived from retired instructions, and randomness from a seed
  * @param trace what to trace, and to whom; empty for nothing
+ * @param symbols of the kernel, for traces and reports; empty to take what the kernel carries itself
  */
 public record DomainConfig(
         String name,
@@ -28,7 +30,8 @@ public record DomainConfig(
         long memoryBytes,
         int vcpus,
         boolean deterministic,
-        Optional<TraceConfig> trace) {
+        Optional<TraceConfig> trace,
+        Optional<SymbolTable> symbols) {
     public static final long DEFAULT_MEMORY = 512L << 20;
 
     public DomainConfig {
@@ -51,6 +54,7 @@ public record DomainConfig(
         private int vcpus = 1;
         private boolean deterministic;
         private TraceConfig trace;
+        private SymbolTable symbols;
 
         private Builder(Path kernel) {
             this.kernel = kernel;
@@ -102,6 +106,11 @@ public record DomainConfig(
             return this;
         }
 
+        public Builder symbols(SymbolTable value) {
+            symbols = value;
+            return this;
+        }
+
         public DomainConfig build() {
             return new DomainConfig(
                     name,
@@ -112,7 +121,8 @@ public record DomainConfig(
                     memoryBytes,
                     vcpus,
                     deterministic,
-                    Optional.ofNullable(trace));
+                    Optional.ofNullable(trace),
+                    Optional.ofNullable(symbols));
         }
     }
 }

@@ -15,8 +15,9 @@ public sealed interface DomainOutcome {
      * The guest reported its own crash (a kernel panic), or its watchdog fired.
      *
      * @param reason one line
+     * @param report a screenful: registers, code, stack, symbols, the kernel's last words
      */
-    record Panic(String reason) implements DomainOutcome {}
+    record Panic(String reason, String report) implements DomainOutcome {}
 
     /**
      * The hypervisor stopped the guest: triple fault, or a state that cannot go on.

@@ -1,105 +1,90 @@
 package org.xenolith.toolstack;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
-import org.xenolith.cpu.CpuTracer;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.xenolith.cpu.VcpuState;
-import org.xenolith.cpu.core.GuestFault;
-import org.xenolith.cpu.decode.Insn;
 import org.xenolith.cpu.interpret.Interpreter;
 import org.xenolith.hypervisor.Domain;
 import org.xenolith.hypervisor.ShutdownDetail;
 import org.xenolith.hypervisor.Trace;
 import org.xenolith.hypervisor.Vcpu;
 import org.xenolith.services.builder.BuiltGuest;
+import org.xenolith.services.symbols.SymbolTable;
+import org.xenolith.toolstack.inspect.Activity;
+import org.xenolith.toolstack.inspect.CrashReport;
+import org.xenolith.toolstack.inspect.GuestLog;
+import org.xenolith.toolstack.inspect.GuestView;
+import org.xenolith.toolstack.inspect.Registers;
 
-/** Looks into a domain: traces what it does, and reports its state when it crashed. */
+/**
+ * Looks into a domain: holds its counters and its trace, steps it, and reports its state when it crashed. The monitor's
+ * commands are in {@link Monitor}.
+ */
 public final class Inspector {
-    private final TraceConfig config;
-    private Domain domain;
-    private BuiltGuest built;
+    /** Stack traces of our own defects are for those who can mend them. */
+    private static final boolean DEBUG = Boolean.getBoolean("xenolith.debug") || System.getenv("XENO_DEBUG") != null;
 
-    Inspector(Optional<TraceConfig> config) {
-        this.config = config.orElse(null);
+    private final TraceWriter writer;
+    private final Activity activity;
+    private final List<Interpreter> engines = new ArrayList<>();
+    private final StallDetector stalls = new StallDetector(this);
+    private final Optional<SymbolTable> givenSymbols;
+    /** Held while somebody looks, so that the state blocks and the memory do not go away meanwhile. */
+    private final Object looking = new Object();
+
+    private Domain domain;
+    private GuestView view;
+    private boolean closed;
+
+    Inspector(Optional<TraceConfig> config, Optional<SymbolTable> symbols) {
+        givenSymbols = symbols;
+        writer = config.map(TraceWriter::new).orElse(null);
+        activity = new Activity(writer);
     }
 
     void inspect(Domain inspected, BuiltGuest guest) {
         domain = inspected;
-        built = guest;
+        view = new GuestView(
+                inspected.memory().map(),
+                guest.kernelStart(),
+                guest.kernelEnd(),
+                () -> givenSymbols.orElseGet(() ->
+                        SymbolTable.of(inspected.memory().map(), guest.kernelStart(), guest.kernelEnd())));
+        if (writer != null) {
+            writer.inspect(inspected, view);
+        }
     }
 
+    /** What the domain reports to. */
     Trace trace() {
-        if (config == null) {
-            return null;
-        }
-        return new Trace() {
-            @Override
-            public void hypercall(Vcpu vcpu, long number, long[] arguments, long result) {
-                if (config.kinds().contains(TraceConfig.Kind.HYPERCALL)) {
-                    StringBuilder s = new StringBuilder("hypercall ").append(number);
-                    for (long a : arguments) {
-                        s.append(" 0x").append(Long.toHexString(a));
-                    }
-                    config.sink().accept(s.append(" = ").append(result).toString());
-                }
-            }
-
-            @Override
-            public void port(Vcpu vcpu, boolean write, int port, int bytes, int value) {
-                if (config.kinds().contains(TraceConfig.Kind.PORT)) {
-                    config.sink().accept((write ? "out " : "in ") + Integer.toHexString(port) + "/" + bytes + " "
-                            + Integer.toHexString(value));
-                }
-            }
-
-            @Override
-            public void msr(Vcpu vcpu, boolean write, int msr, long value, boolean accepted) {
-                if (config.kinds().contains(TraceConfig.Kind.MSR)) {
-                    config.sink().accept((write ? "wrmsr " : "rdmsr ") + Integer.toHexString(msr) + " "
-                            + Long.toHexString(value) + (accepted ? "" : " #GP"));
-                }
-            }
-
-            @Override
-            public void mmio(Vcpu vcpu, boolean write, long gpa, int bytes, long value) {
-                if (config.kinds().contains(TraceConfig.Kind.MMIO)) {
-                    config.sink().accept((write ? "mmio write " : "mmio read ") + Long.toHexString(gpa) + "/" + bytes + " "
-                            + Long.toHexString(value));
-                }
-            }
-        };
+        return activity;
     }
 
     void attach(Interpreter engine) {
-        if (config == null) {
-            return;
+        engine.setTracer(writer == null ? null : writer.forProcessor(engines.size()));
+        engines.add(engine);
+    }
+
+    void start() {
+        stalls.start();
+    }
+
+    /** From now on nobody looks. Returns when nobody does. */
+    void close() {
+        synchronized (looking) {
+            closed = true;
         }
-        boolean insns = config.kinds().contains(TraceConfig.Kind.INSN);
-        engine.setTracer(new CpuTracer() {
-            @Override
-            public boolean instructions() {
-                return insns;
-            }
+        stalls.close();
+    }
 
-            @Override
-            public void instruction(VcpuState state, long linear, Insn insn) {
-                config.sink().accept(String.format("%x %-8s rax %x rbx %x rcx %x rdx %x rsp %x fl %x", linear, insn.row.mnemonic, state.gpr(0), state.gpr(3), state.gpr(1), state.gpr(2), state.gpr(4), state.rflags()));
-            }
-
-            @Override
-            public void exception(VcpuState state, int vector, int errorCode) {
-                if (config.kinds().contains(TraceConfig.Kind.EXCEPTION)) {
-                    config.sink().accept("exception #" + GuestFault.name(vector) + " " + Integer.toHexString(errorCode)
-                            + " at " + Long.toHexString(state.rip()) + " cr2 " + Long.toHexString(state.getLong(VcpuState.CR2)));
-                }
-            }
-
-            @Override
-            public void interrupt(VcpuState state, int vector) {
-                if (config.kinds().contains(TraceConfig.Kind.INTERRUPT)) {
-                    config.sink().accept("interrupt " + vector + " at " + Long.toHexString(state.rip()));
-                }
-            }
-        });
+    /** Runs something that looks at the domain, unless the domain is gone: then {@code otherwise} is the answer. */
+    <T> T whileOpen(Supplier<T> look, T otherwise) {
+        synchronized (looking) {
+            return closed ? otherwise : look.get();
+        }
     }
 
     void hypervisorConsole(byte[] bytes, int offset, int length) {
@@ -107,36 +92,89 @@ public final class Inspector {
     }
 
     void warning(String text) {
-        if (config != null) {
-            config.sink().accept(text);
+        if (writer != null) {
+            writer.note(text);
         }
+    }
+
+    /** The guest's memory and symbols. */
+    public GuestView view() {
+        return view;
+    }
+
+    /** What the guest did at its boundary so far. */
+    public Activity activity() {
+        return activity;
+    }
+
+    Domain domain() {
+        return domain;
+    }
+
+    Vcpu vcpu(int id) {
+        return domain.vcpus().get(id);
+    }
+
+    /**
+     * A line that says where the guest is when it has been spinning with interrupts off for seconds, and has done nothing
+     * else: nothing but a reset gets it out of there. Empty while it is well.
+     */
+    public Optional<String> stall() {
+        return stalls.stall();
     }
 
     /** Registers of processor 0; the domain should be paused. */
     public String state() {
-        return crashReport(new ShutdownDetail(0, "state", 0, null));
+        return whileOpen(() -> Registers.format(vcpu(0).state(), view), "the guest is gone\n");
     }
 
-    String crashReport(ShutdownDetail detail) {
-        VcpuState state = domain.vcpus().get(Math.max(detail.vcpu(), 0)).state();
-        StringBuilder s = new StringBuilder(detail.toString()).append('\n');
-        for (int n = 0; n < 16; n++) {
-            s.append(String.format("r%-2d %016x%s", n, state.gpr(n), n % 4 == 3 ? "\n" : "  "));
+    /** What the guest's kernel said when it panicked, or {@code otherwise}. On the thread that stops the domain. */
+    String panicReason(ShutdownDetail detail, String otherwise) {
+        try {
+            String reason = GuestLog.panicReason(vcpu(Math.max(detail.vcpu(), 0)).state(), view);
+            return reason == null ? otherwise : reason;
+        } catch (RuntimeException e) {
+            return otherwise + " (its log cannot be read: " + e + ")";
         }
-        s.append(String.format(
-                "rip %016x rflags %x cr0 %x cr2 %x cr3 %x cr4 %x cpl %d%n",
-                state.rip(),
-                state.rflags(),
-                state.getLong(VcpuState.CR0),
-                state.getLong(VcpuState.CR2),
-                state.getLong(VcpuState.CR3),
-                state.getLong(VcpuState.CR4),
-                state.cpl()));
-        if (detail.cause() != null) {
-            java.io.StringWriter w = new java.io.StringWriter();
-            detail.cause().printStackTrace(new java.io.PrintWriter(w));
-            s.append(w);
+    }
+
+    /** One screen about why the domain stopped. On the thread that stops it. */
+    String crashReport(ShutdownDetail detail, String reason) {
+        int id = Math.max(detail.vcpu(), 0);
+        VcpuState state = vcpu(id).state();
+        String processor = String.format(
+                "virtual CPU %d of %d, engine %s, %.3f s of guest time",
+                id,
+                domain.vcpus().size(),
+                vcpu(id).engine().name(),
+                domain.clock().now() / 1e9);
+        return CrashReport.format(
+                "guest \"" + domain.settings().name() + "\": " + reason, processor, state, view, detail.cause(), DEBUG);
+    }
+
+    /**
+     * Lets a paused processor execute instructions, with interrupts as they come, and pauses the domain again.
+     *
+     * @return a line for each of the last instructions
+     */
+    List<String> step(int vcpu, int count) {
+        Interpreter engine = engines.get(vcpu);
+        Stepper stepper = new Stepper(domain, view, count);
+        engine.setTracer(stepper);
+        domain.unpause();
+        boolean done = false;
+        try {
+            done = stepper.await(2 + count / 50_000, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
-        return s.toString();
+        if (!done && stepper.giveUp()) {
+            domain.pause();
+        }
+        // The second pause returns when the processor has really left the guest.
+        domain.pause();
+        domain.unpause();
+        engine.setTracer(writer == null ? null : writer.forProcessor(vcpu));
+        return stepper.lines(vcpu(vcpu).state(), done);
     }
 }
