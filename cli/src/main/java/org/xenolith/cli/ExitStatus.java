@@ -18,7 +18,7 @@ public enum ExitStatus {
     CRASH(82, "the guest crashed: triple fault, bad hypercall, a state it cannot leave"),
     LEFT(83, "left with Ctrl-]; the guest was stopped"),
     NO_STATUS(84, "the guest ended before its command reported a status"),
-    HUNG(85, "the guest did not come up within --boot-timeout"),
+    HUNG(85, "the guest did not come up within --boot-timeout, or end within --timeout"),
     INTERRUPTED(130, "interrupted with Ctrl-C");
 
     private final int code;

@@ -1,13 +1,16 @@
 package org.xenolith.cli;
 
+import java.io.ByteArrayInputStream;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.SequenceInputStream;
 import java.nio.file.Files;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import org.xenolith.image.ConsoleInput;
 import org.xenolith.image.GuestReport;
@@ -17,6 +20,7 @@ import org.xenolith.services.loader.ImageFormatException;
 import org.xenolith.toolstack.Domain;
 import org.xenolith.toolstack.DomainConfig;
 import org.xenolith.toolstack.DomainOutcome;
+import org.xenolith.toolstack.Monitor;
 
 /**
  * One guest between its first instruction and its end, joined to this process's terminal or pipes.
@@ -37,16 +41,21 @@ final class GuestRun {
     private final HostTerminal terminal;
     private final boolean restart;
     private final int bootTimeout;
+    private final int timeout;
 
     private final ConsoleOutput output;
     private volatile Attempt current;
     private volatile boolean left;
+    private volatile boolean monitoring;
+    /** Why we gave up waiting, for people. */
+    private String hung;
 
     /**
      * @param session what our init does, or null when the guest brings its own
      * @param terminal the terminal to attach, or null for pipes
      * @param restart whether a reboot starts the guest again
      * @param bootTimeout seconds until our init must have started, 0 for ever
+     * @param timeout seconds until the guest must have ended, 0 for ever
      */
     GuestRun(
             DomainConfig config,
@@ -54,13 +63,15 @@ final class GuestRun {
             ConsoleChoice where,
             HostTerminal terminal,
             boolean restart,
-            int bootTimeout) {
+            int bootTimeout,
+            int timeout) {
         this.config = config;
         this.session = session;
         this.where = where;
         this.terminal = terminal;
         this.restart = restart;
         this.bootTimeout = bootTimeout;
+        this.timeout = timeout;
         this.output = new ConsoleOutput(openOutput(where), where.kind() == ConsoleChoice.Kind.FILE, isCommand());
     }
 
@@ -114,7 +125,7 @@ final class GuestRun {
     int run() throws InterruptedException, IOException {
         if (terminal != null) {
             System.err.println("xeno: " + config.kernel().getFileName() + ", " + new MemorySize(config.memoryBytes())
-                    + ", engine interpreter; Ctrl-] leaves, Ctrl-\\ opens the monitor");
+                    + ", engine interpret; Ctrl-] leaves, Ctrl-\\ opens the monitor");
             terminal.onResize((columns, rows) -> {
                 Attempt attempt = current;
                 if (attempt != null) {
@@ -174,16 +185,45 @@ final class GuestRun {
         }
     }
 
+    /** Waits for the end; null when we give up, with the reason in {@link #hung}: the guest is well in its own eyes. */
     private DomainOutcome await(Attempt attempt) throws InterruptedException {
-        if (session == null || bootTimeout == 0) {
-            return attempt.domain.await();
+        boolean told = false;
+        long waited = 0;
+        while (true) {
+            DomainOutcome outcome = attempt.domain.await(1);
+            if (outcome != null) {
+                return outcome;
+            }
+            if (monitoring) {
+                continue;
+            }
+            waited++;
+            Optional<String> stall = attempt.domain.inspector().stall();
+            if (stall.isPresent() && !told) {
+                told = true;
+                tell("xeno: " + stall.get()
+                        + (terminal != null ? "; Ctrl-] leaves, Ctrl-\\ opens the monitor" : "; waiting for it to come back"));
+            }
+            if (timeout > 0 && waited >= timeout) {
+                hung = stall.orElse("the guest did not end") + " within --timeout " + timeout + " s";
+                return null;
+            }
+            boolean silent = session == null ? stall.isPresent() : !attempt.report.ready();
+            if (bootTimeout > 0 && waited >= bootTimeout && silent) {
+                hung = stall.map(place -> place + " and did not come back within " + bootTimeout
+                                + " s: the kernel hangs; --trace and --append loglevel=7 show what it did before")
+                        .orElse("the guest's first program did not start within " + bootTimeout
+                                + " s: use --append loglevel=7 to see where it stops,"
+                                + " or give more time with --boot-timeout");
+                return null;
+            }
         }
-        DomainOutcome early = attempt.domain.await(bootTimeout);
-        if (early != null || attempt.report.ready()) {
-            return early != null ? early : attempt.domain.await();
-        }
-        // No value of the outcome says this: the guest is well in its own eyes.
-        return null;
+    }
+
+    /** A line for the person while the guest's console is on the same terminal. */
+    private void tell(String line) {
+        System.err.print(terminal == null ? line + "\n" : "\r\n" + line + "\r\n");
+        System.err.flush();
     }
 
     private int finish(Attempt attempt, DomainOutcome outcome) {
@@ -193,10 +233,7 @@ final class GuestRun {
         }
         if (outcome == null) {
             output.showHeldBack(System.err);
-            return say(
-                    ExitStatus.HUNG,
-                    "the guest's first program did not start within " + bootTimeout
-                            + " s: use --append loglevel=7 to see where it stops, or give more time with --boot-timeout");
+            return say(ExitStatus.HUNG, hung);
         }
         if (isCommand() && attempt.report.exitStatus().isPresent()) {
             return attempt.report.exitStatus().getAsInt();
@@ -214,7 +251,8 @@ final class GuestRun {
                 say(ExitStatus.CRASH, "the guest suspended itself, which is not supported yet");
             case DomainOutcome.Panic panic -> {
                 output.showHeldBack(System.err);
-                yield say(ExitStatus.PANIC, panic.reason());
+                System.err.println(panic.report().stripTrailing());
+                yield say(ExitStatus.PANIC, "the guest panicked: " + panic.reason());
             }
             case DomainOutcome.Crash crash -> {
                 output.showHeldBack(System.err);
@@ -282,7 +320,7 @@ final class GuestRun {
                 early = new byte[0];
             }
             if (monitor) {
-                openMonitor(attempt, in);
+                early = openMonitor(attempt, in, Arrays.copyOfRange(buffer, end + 1, n));
             }
         }
     }
@@ -307,19 +345,25 @@ final class GuestRun {
         }
     }
 
-    /** Shows the guest's state and waits for a key. */
-    private void openMonitor(Attempt attempt, InputStream in) throws IOException {
-        attempt.domain.pause();
+    /**
+     * Opens the monitor on this terminal.
+     *
+     * @param typed what was typed behind the key that opens it
+     * @return what of that is left for the guest
+     */
+    private byte[] openMonitor(Attempt attempt, InputStream in, byte[] typed) throws IOException {
+        ByteArrayInputStream first = new ByteArrayInputStream(typed);
+        monitoring = true;
         try {
-            String text = attempt.domain.inspector().state().stripTrailing() + "\nxeno: guest paused; any key goes on";
-            System.err.print("\r\n" + text.replace("\n", "\r\n") + "\r\n");
-            System.err.flush();
-            if (in.read() == LEAVE_KEY) {
+            Monitor monitor = attempt.domain.monitor();
+            // Byte by byte: what follows the monitor's last line belongs to the guest.
+            if (!new MonitorConsole(monitor, new SequenceInputStream(first, in), System.err, LEAVE_KEY).run()) {
                 left = true;
                 attempt.domain.destroy();
             }
         } finally {
-            attempt.domain.unpause();
+            monitoring = false;
         }
+        return first.readAllBytes();
     }
 }

@@ -18,6 +18,7 @@ import java.util.concurrent.Callable;
 import org.xenolith.image.DebianPackages;
 import org.xenolith.image.GuestSession;
 import org.xenolith.image.ImageException;
+import org.xenolith.services.symbols.SymbolTable;
 import org.xenolith.toolstack.DomainConfig;
 import org.xenolith.toolstack.TraceConfig;
 import picocli.CommandLine.Command;
@@ -66,7 +67,7 @@ final class RunCommand implements Callable<Integer> {
     /** Which engine runs the guest's instructions. */
     enum EngineChoice {
         AUTO,
-        INTERPRETER;
+        INTERPRET;
 
         @Override
         public String toString() {
@@ -135,6 +136,13 @@ final class RunCommand implements Callable<Integer> {
     private int bootTimeout;
 
     @Option(
+            names = "--timeout",
+            paramLabel = "SECONDS",
+            description = "Give up when the guest has not ended by then; 0 waits for ever. Default: 0",
+            defaultValue = "0")
+    private int timeout;
+
+    @Option(
             names = "--deterministic",
             description = "Time counts the guest's instructions and randomness has a fixed seed.")
     private boolean deterministic;
@@ -148,6 +156,12 @@ final class RunCommand implements Callable<Integer> {
 
     @Option(names = "--trace-file", paramLabel = "FILE", description = "Where traces go. Default: standard error.")
     private Path traceFile;
+
+    @Option(
+            names = "--system-map",
+            paramLabel = "FILE",
+            description = "Symbols for traces, monitor and crash reports. Default: those that the kernel carries.")
+    private Path systemMap;
 
     @Option(
             names = "--mirror",
@@ -170,6 +184,9 @@ final class RunCommand implements Callable<Integer> {
         MemorySize size = memory.check(MemorySize.ofHost());
         if (bootTimeout < 0) {
             throw new CliException(ExitStatus.USAGE, "--boot-timeout " + bootTimeout + ": give seconds, or 0");
+        }
+        if (timeout < 0) {
+            throw new CliException(ExitStatus.USAGE, "--timeout " + timeout + ": give seconds, or 0");
         }
         if (tty && command.isEmpty()) {
             throw new CliException(ExitStatus.USAGE, "--tty needs a command: xeno run --tty -- vi /etc/passwd");
@@ -206,8 +223,12 @@ final class RunCommand implements Callable<Integer> {
                 config.ramdisk((initrd == null ? session.system(busybox) : session.overlay(busybox)).build());
             }
             traces.ifPresent(t -> config.trace(t.config()));
+            if (systemMap != null) {
+                config.symbols(readSymbols(systemMap));
+            }
             progress.clear();
-            return new GuestRun(config.build(), session, where, terminal, onReboot == OnReboot.RESTART, bootTimeout)
+            return new GuestRun(config.build(), session, where, terminal, onReboot == OnReboot.RESTART, bootTimeout,
+                            timeout)
                     .run();
         } catch (ImageException e) {
             progress.clear();
@@ -291,6 +312,14 @@ final class RunCommand implements Callable<Integer> {
             }
         } catch (IOException e) {
             throw new CliException(ExitStatus.NO_INPUT, "cannot read initrd " + file + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static SymbolTable readSymbols(Path file) {
+        try {
+            return SymbolTable.systemMap(readable("System.map", file));
+        } catch (IOException e) {
+            throw new CliException(ExitStatus.NO_INPUT, e.getMessage(), e);
         }
     }
 

@@ -254,7 +254,7 @@ public final class ElfImage {
             long nameSize = file.u32(at);
             long descriptionSize = file.u32(at + 4);
             int type = (int) file.u32(at + 8);
-            long description = at + 12 + pad(nameSize, align);
+            long description = at + pad(12 + nameSize, align);
             if (description + descriptionSize > end) {
                 throw new ImageFormatException("the kernel is corrupt: an ELF note is longer than its segment");
             }
