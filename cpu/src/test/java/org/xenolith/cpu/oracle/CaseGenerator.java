@@ -21,6 +21,9 @@ final class CaseGenerator {
     private static final int RSI = 6;
     private static final int RDI = 7;
     private static final int FS = 4;
+    private static final int AF = 0x10;
+    /** Room for code before the forward landing pad and behind the pad that follows the code. */
+    private static final int SEQUENCE_BYTES = Layout.PAD_FORWARD - Layout.INSN - 8;
 
     private final SplittableRandom r;
     private final Row row;
@@ -41,6 +44,8 @@ final class CaseGenerator {
     private boolean memory;
     private int vvvv;
     private int reserved;
+
+    private final boolean sequence;
 
     private final byte[] code = new byte[32];
     private int size;
@@ -64,9 +69,75 @@ final class CaseGenerator {
         c.seed = r.nextLong();
         s = BaseState.of(c.seed);
         c.in = s;
-        boolean mode32 = row.not64 || !row.only64 && row.rexW != 1 && !family("SystemRegs") && !family("SystemCalls") && r.nextInt(8) == 0;
+        c.code = new byte[0];
+        boolean mode32 = row.not64
+                || !row.only64 && row.rexW != 1 && !family("SystemRegs") && !family("SystemCalls") && r.nextInt(8) == 0;
         c.mode = mode32 ? 2 : 3;
         is64 = !mode32;
+        sequence = false;
+    }
+
+    /** The next instruction of a sequence. */
+    private CaseGenerator(Row row, TestCase c, SplittableRandom r) {
+        this.row = row;
+        this.r = r;
+        semantics = row.semantics;
+        this.c = c;
+        s = c.in;
+        is64 = c.mode == 3;
+        sequence = true;
+    }
+
+    /**
+     * A sequence of instructions, so that blocks, flags that are computed late and parts of registers are tested.
+     *
+     * @param rows candidates ({@link #fitsSequence})
+     * @param jumps conditional jumps, one of which ends the sequence: a block then ends there too
+     */
+    static TestCase sequence(List<Row> rows, List<Row> jumps, int slot, SplittableRandom r) {
+        Row last = jumps.get(r.nextInt(jumps.size()));
+        TestCase c = new TestCase(last.text);
+        c.slot = slot;
+        c.seed = r.nextLong();
+        c.in = BaseState.of(c.seed);
+        c.in.setMxcsr(0x1F80);
+        c.mode = r.nextInt(8) == 0 ? 2 : 3;
+        c.code = new byte[0];
+        if (c.mode == 2) {
+            for (int i = 0; i < 8; i++) {
+                c.in.gpr[i] &= 0xffffffffL;
+            }
+        }
+        int wanted = r.nextInt(2, 9);
+        while (c.steps < wanted) {
+            Row row = rows.get(r.nextInt(rows.size()));
+            if (c.code.length > SEQUENCE_BYTES - 15 - 7 || (c.mode == 3 ? row.not64 : row.only64 || row.rexW == 1)) {
+                break;
+            }
+            new CaseGenerator(row, c, r).make();
+            c.undefined |= row.undefinedFlags;
+            c.steps++;
+        }
+        new CaseGenerator(last, c, r).make();
+        return c;
+    }
+
+    /** True for rows that leave at most AF undefined, do not read it, and touch no memory but their operand. */
+    static boolean fitsSequence(Row row) {
+        boolean family = List.of("Arithmetic", "Moves", "Bits", "SseInteger", "SseMoves", "SseShuffle", "Mmx", "Shifts", "Atomics")
+                .contains(row.semantics.substring(0, row.semantics.indexOf('.')));
+        boolean fits = (row.undefinedFlags & ~AF) == 0
+                && !row.has("sys")
+                && !row.has("nonoracle")
+                && !row.endsBlock
+                && !row.mnemonic.equals("xlat")
+                && !row.semantics.contains("maskmov")
+                && !row.semantics.endsWith("mxcsr");
+        return row.semantics.equals("FlagInsns.cmc")
+                || row.semantics.equals("FlagInsns.stc")
+                || row.semantics.equals("FlagInsns.clc")
+                || row.semantics.equals("FlagInsns.sahf")
+                || family && fits;
     }
 
     /** A random case of a row for a code slot. */
@@ -103,7 +174,9 @@ final class CaseGenerator {
         }
         operands();
         encode();
-        c.code = Arrays.copyOf(code, size);
+        int before = c.code.length;
+        c.code = Arrays.copyOf(c.code, before + size);
+        System.arraycopy(code, 0, c.code, before, size);
         if (!is64) {
             // 32-bit code neither sees nor changes these; what mode switches do to upper halves is nobody's promise.
             for (int i = 0; i < 16; i++) {
@@ -245,7 +318,7 @@ final class CaseGenerator {
             align = Integer.highestOneBit(bytes);
         }
         long at =
-                switch (r.nextInt(64)) {
+                switch (sequence ? 2 + r.nextInt(62) : r.nextInt(64)) {
                     case 0 -> Layout.DATA + Layout.DATA_SIZE - r.nextInt(bytes);
                     case 1 -> Layout.DATA - r.nextInt(bytes + 1);
                     case 2, 3, 4, 5 -> Layout.DATA + 0x1000 - r.nextInt(bytes);
@@ -257,13 +330,14 @@ final class CaseGenerator {
     private void place() {
         eaBytes = memoryBytes();
         ea = address(eaBytes);
-        lock = row.lockable && one(5) || one(200);
-        p67 = is64 && one(10);
-        if (one(10)) {
+        lock = row.lockable && one(5) || !sequence && one(200);
+        p67 = is64 && !sequence && one(10);
+        if (one(10) && !sequence) {
             segment = is64 ? r.nextInt(6) : new int[] {0, 2, 3}[r.nextInt(3)];
             // Shadow-stack and branch hints reuse the old overrides on indirect jumps (notrack): harmless here.
         }
-        form = r.nextInt(9);
+        // The registers of a sequence have changed by the time they would be used for addresses.
+        form = sequence ? 6 + r.nextInt(2) : r.nextInt(9);
         if (!is64 && form == 7) {
             form = 6;
         }
@@ -342,6 +416,13 @@ final class CaseGenerator {
     }
 
     private void operands() {
+        if (sequence) {
+            if (memory) {
+                content();
+                address();
+            }
+            return;
+        }
         if (row.has("st")) {
             s.gpr[RSP] = stack(8);
         }
@@ -593,6 +674,11 @@ final class CaseGenerator {
 
     // ---------------------------------------------------------------- encoding
 
+    /** Address behind the bytes so far. */
+    private long here() {
+        return c.address() + c.code.length + size;
+    }
+
     private void put(long value, int bytes) {
         for (int i = 0; i < bytes; i++) {
             code[size++] = (byte) (value >>> i * 8);
@@ -647,7 +733,7 @@ final class CaseGenerator {
         }
         immediates();
         if (ripAt >= 0) {
-            long next = c.address() + size;
+            long next = here();
             Values.put(code, ripAt, displacement - next, 4);
         }
     }
@@ -720,7 +806,7 @@ final class CaseGenerator {
                 }
                 case REL -> {
                     int bytes = spec.size() == 'b' ? 1 : 4;
-                    put(landing() - (c.address() + size + bytes), bytes);
+                    put(landing() - (here() + bytes), bytes);
                 }
                 case FAR -> {
                     put(landing(), operandSize == 1 ? 2 : 4);

@@ -9,7 +9,7 @@ import org.xenolith.cpu.decode.Row;
  * Cases and outcomes as lines of text.
  *
  * <pre>
- *   at=SLOT bits=64 code=HEX seed=HEX [rax=HEX ..] [flags=HEX] [fcw= fsw= ftw= mxcsr=] [st0=HEX ..] [xmm0=HEX ..] [@OFFSET=BYTES ..]
+ *   at=SLOT bits=64 code=HEX seed=HEX [steps=HEX] [undefined=HEX] [rax=HEX ..] [flags=HEX] [fcw= fsw= ftw= mxcsr=] [st0=HEX ..] [xmm0=HEX ..] [@OFFSET=BYTES ..]
  *     -&gt; next|back|forward|fault VECTOR [error= rip= cr2=] [what changed, in the same notation]
  * </pre>
  *
@@ -28,6 +28,12 @@ final class CaseText {
     static String format(TestCase c) {
         StringBuilder t = new StringBuilder("at=" + Integer.toHexString(c.slot) + " bits=" + (c.mode == 3 ? 64 : 32)
                 + " code=" + HexFormat.of().formatHex(c.code) + " seed=" + Long.toHexString(c.seed));
+        if (c.steps != 1) {
+            t.append(" steps=").append(Integer.toHexString(c.steps));
+        }
+        if (c.undefined != 0) {
+            t.append(" undefined=").append(Long.toHexString(c.undefined));
+        }
         state(t, BaseState.of(c.seed), c.in);
         patches(t, c.patches);
         return t.toString();
@@ -101,6 +107,8 @@ final class CaseText {
                 case "at" -> c.slot = Integer.parseInt(value, 16);
                 case "bits" -> c.mode = value.equals("64") ? 3 : 2;
                 case "code" -> c.code = HexFormat.of().parseHex(value);
+                case "steps" -> c.steps = Integer.parseInt(value, 16);
+                case "undefined" -> c.undefined = Long.parseLong(value, 16);
                 case "seed" -> {
                     c.seed = Long.parseUnsignedLong(value, 16);
                     c.in = BaseState.of(c.seed);

@@ -65,7 +65,7 @@ final class Comparison {
                 field(list, MachineState.NAMES[i], a.gpr[i], b.gpr[i]);
             }
         }
-        long mask = ~(RESUME | (fault ? 0 : UndefinedFlags.mask(row, c)));
+        long mask = ~(RESUME | c.undefined | (fault ? 0 : UndefinedFlags.mask(row, c)));
         if (!machineDependent) {
             if (((a.rflags ^ b.rflags) & mask) != 0) {
                 list.add("flags " + flags(a.rflags) + " / " + flags(b.rflags) + " of mask " + Long.toHexString(mask & 0xffff));

@@ -1,7 +1,10 @@
 package org.xenolith.cpu.oracle;
 
+import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import org.xenolith.cpu.decode.Row;
@@ -22,7 +25,7 @@ final class Differential implements AutoCloseable {
 
     private final OracleProcess oracle = new OracleProcess();
     private final InterpretedProcessor interpreter = new InterpretedProcessor();
-    private final java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofShared();
+    private final Arena arena = Arena.ofShared();
     private final long scratch = arena.allocate(Outcome.SIZE, 64).address();
 
     /** Cases that ran. */
@@ -80,6 +83,25 @@ final class Differential implements AutoCloseable {
             }
         }
         if (!batch.isEmpty()) {
+            run(batchRows, batch, mismatches);
+        }
+    }
+
+    /** Random sequences of simple instructions from the given rows. */
+    void sequences(List<Row> rows, int count, SplittableRandom random, Consumer<Mismatch> mismatches) {
+        List<Row> simple = rows.stream().filter(CaseGenerator::fitsSequence).toList();
+        List<Row> jumps =
+                rows.stream().filter(row -> row.semantics.startsWith("Control.jcc")).toList();
+        Map<String, Row> byText = new HashMap<>();
+        jumps.forEach(row -> byText.put(row.text, row));
+        for (int done = 0; done < count; done += Layout.SLOTS) {
+            List<Row> batchRows = new ArrayList<>();
+            List<TestCase> batch = new ArrayList<>();
+            for (int i = 0; i < Math.min(Layout.SLOTS, count - done); i++) {
+                TestCase c = CaseGenerator.sequence(simple, jumps, i, random);
+                batch.add(c);
+                batchRows.add(byText.get(c.row));
+            }
             run(batchRows, batch, mismatches);
         }
     }

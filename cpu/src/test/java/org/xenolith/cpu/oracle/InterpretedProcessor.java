@@ -93,7 +93,7 @@ final class InterpretedProcessor implements AutoCloseable {
             long c = cases + (long) i * TestCase.SIZE;
             long to = memory.host(Layout.slot(Raw.getInt(c + 152)));
             Raw.fill(to, Layout.SLOT, (byte) 0xCC);
-            Raw.copy(c + 160, to + Layout.INSN, Raw.getByte(c + 156));
+            Raw.copy(c + TestCase.CODE, to + Layout.INSN, Raw.getByte(c + 156));
         }
         for (long gfn = Layout.CODE >>> 12; gfn < Layout.CODE + Layout.CODE_SIZE >>> 12; gfn++) {
             engine.invalidateFrame(gfn);
@@ -109,11 +109,12 @@ final class InterpretedProcessor implements AutoCloseable {
         long slot = Layout.slot(Raw.getInt(testCase + 152));
         long start = slot + Layout.INSN;
         int length = Raw.getByte(testCase + 156);
+        int instructions = Raw.getByte(testCase + 159);
         boolean halted = false;
         try {
             int steps = 0;
             do {
-                VcpuExit exit = engine.run(1);
+                VcpuExit exit = engine.run(instructions);
                 halted = exit instanceof VcpuExit.Halt;
                 if (exit instanceof VcpuExit.TripleFault fault) {
                     throw new IllegalStateException(fault.reason());

@@ -222,7 +222,7 @@ final class NativeProcessor {
             long to = writableCode + (long) slot * Layout.SLOT;
             Raw.fill(to, Layout.SLOT, (byte) 0xCC);
             int length = Raw.getByte(c + 156);
-            Raw.copy(c + 160, to + Layout.INSN, length);
+            Raw.copy(c + TestCase.CODE, to + Layout.INSN, length);
             boolean is64 = Raw.getByte(c + 157) == 3;
             pad(slot, Layout.PAD_BACK, exits[Layout.EXIT_BACK], is64);
             pad(slot, Layout.INSN + length, exits[Layout.EXIT_NEXT], is64);

@@ -48,6 +48,11 @@ class OracleLiveTest {
                         exact != null ? exact : CASES_A_ROUND,
                         random,
                         mismatch -> mismatches.putIfAbsent(mismatch.row().text, mismatch.toString()));
+                differential.sequences(
+                        rows,
+                        Layout.SLOTS,
+                        random,
+                        mismatch -> mismatches.putIfAbsent("sequence", mismatch.toString()));
             }
             System.out.println("oracle: seed " + seed + ", " + rows.size() + " rows, " + differential.ran + " cases, "
                     + (skipped.isEmpty() ? "no row skipped" : "skipped, the host lacks: " + skipped));

@@ -12,7 +12,8 @@ import org.xenolith.cpu.decode.Row;
  * Compares the interpreter with the host's processor for as long as one likes.
  *
  * <p>Arguments: a regular expression that rows must contain (default: all), and the number of mismatches to show a row
- * (default 1). Properties: {@code xenolith.seed}, {@code xenolith.oracle.cases} (cases a row, default 200).
+ * (default 1). Properties: {@code xenolith.seed}, {@code xenolith.oracle.cases} (cases a row, default 200), {@code
+ * xenolith.oracle.sequences} (sequences of up to eight instructions, default none).
  */
 public final class OracleMain {
     private OracleMain() {}
@@ -21,6 +22,7 @@ public final class OracleMain {
     public static void main(String[] arguments) {
         long seed = Long.getLong("xenolith.seed", System.nanoTime());
         int cases = Integer.getInteger("xenolith.oracle.cases", 200);
+        int sequences = Integer.getInteger("xenolith.oracle.sequences", 0);
         String filter = arguments.length > 0 ? arguments[0] : "";
         int show = arguments.length > 1 ? Integer.parseInt(arguments[1]) : 1;
         HostFeatures host = new HostFeatures();
@@ -45,6 +47,13 @@ public final class OracleMain {
                     System.out.println(mismatch);
                 }
             });
+            differential.sequences(
+                    rows, sequences, new SplittableRandom(seed), mismatch -> {
+                        int n = bad.merge("sequences", 1, Integer::sum);
+                        if (n <= show * 3) {
+                            System.out.println(mismatch);
+                        }
+                    });
             double seconds = (System.nanoTime() - start) / 1e9;
             System.out.printf(
                     "%d cases in %.1f s (%.0f a second)%n", differential.ran, seconds, differential.ran / seconds);

@@ -7,18 +7,19 @@ import org.xenolith.memory.Raw;
 /**
  * One input: an instruction, the state before it and the memory it finds.
  *
- * <p>In the shared file (1024 bytes):
+ * <p>In the shared file (1088 bytes):
  *
  * <pre>
  *     0  general registers, rflags, fs base, gs base
- *   152  u32 slot   156 u8 code length   157 u8 mode (2: 32-bit, 3: 64-bit)   158 u8 patches
- *   160  code, at most 32 bytes
+ *   152  u32 slot   156 u8 code length   157 u8 mode (2: 32-bit, 3: 64-bit)   158 u8 patches   159 u8 steps
  *   192  FXSAVE64 image
  *   704  patches, at most 16: u16 offset, u16 length, 16 bytes
+ *  1024  code, at most 64 bytes
  * </pre>
  */
 final class TestCase {
-    static final int SIZE = 1024;
+    static final int SIZE = 1088;
+    static final int CODE = 1024;
     static final int MAX_PATCHES = 16;
 
     /** Bytes of the data area that differ from its pattern. */
@@ -32,6 +33,12 @@ final class TestCase {
     byte[] code;
     /** Seed of {@link BaseState}: the text form of a case lists only what differs from it. */
     long seed;
+
+    /** Number of instructions. */
+    int steps = 1;
+
+    /** Flags that a sequence of instructions leaves undefined. */
+    long undefined;
 
     /** Address of the memory operand while the case is fresh from the generator, else 0. */
     long operand;
@@ -72,7 +79,8 @@ final class TestCase {
         Raw.putByte(at + 156, (byte) code.length);
         Raw.putByte(at + 157, (byte) mode);
         Raw.putByte(at + 158, (byte) patches.size());
-        Raw.copy(code, 0, at + 160, code.length);
+        Raw.putByte(at + 159, (byte) steps);
+        Raw.copy(code, 0, at + CODE, code.length);
         Raw.copy(in.fx, 0, at + 192, MachineState.FX_SIZE);
         long p = at + 704;
         for (Patch patch : patches) {
