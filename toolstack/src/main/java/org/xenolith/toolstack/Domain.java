@@ -103,7 +103,8 @@ public final class Domain implements AutoCloseable {
                     new PvhConfig(config.memoryBytes(), config.vcpus(), config.commandLine(), config.ramdisk(), 0),
                     domain.memory().map());
             domain.memory().adoptMap();
-            // The services look these frames up at each event: a guest that balloons them away must not give them to others.
+            // The services look these frames up at each event: a guest that balloons them away must not give them to
+            // others.
             domain.memory().pin(built.consoleGfn());
             domain.memory().pin(built.storeGfn());
             domain.memory()

@@ -51,8 +51,8 @@ public final class Inspector {
                 inspected.memory().map(),
                 guest.kernelStart(),
                 guest.kernelEnd(),
-                () -> givenSymbols.orElseGet(() ->
-                        SymbolTable.of(inspected.memory().map(), guest.kernelStart(), guest.kernelEnd())));
+                () -> givenSymbols.orElseGet(
+                        () -> SymbolTable.of(inspected.memory().map(), guest.kernelStart(), guest.kernelEnd())));
         if (writer != null) {
             writer.inspect(inspected, view);
         }
@@ -131,7 +131,8 @@ public final class Inspector {
     /** What the guest's kernel said when it panicked, or {@code otherwise}. On the thread that stops the domain. */
     String panicReason(ShutdownDetail detail, String otherwise) {
         try {
-            String reason = GuestLog.panicReason(vcpu(Math.max(detail.vcpu(), 0)).state(), view);
+            String reason =
+                    GuestLog.panicReason(vcpu(Math.max(detail.vcpu(), 0)).state(), view);
             return reason == null ? otherwise : reason;
         } catch (RuntimeException e) {
             return otherwise + " (its log cannot be read: " + e + ")";

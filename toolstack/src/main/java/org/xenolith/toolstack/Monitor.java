@@ -71,11 +71,16 @@ public final class Monitor implements AutoCloseable {
             new Command("x", "ADDRESS [BYTES]", "memory by linear address", this::dumpLinear),
             new Command("xp", "ADDRESS [BYTES]", "memory by guest-physical address", this::dumpPhysical),
             new Command("pt", "ADDRESS", "every level of the page tables for a linear address", this::walk),
-            new Command("symbols sym", "NAME|ADDRESS", "address of a symbol, or the symbol at an address", this::symbol),
+            new Command(
+                    "symbols sym", "NAME|ADDRESS", "address of a symbol, or the symbol at an address", this::symbol),
             new Command("dmesg", "[LINES]", "the kernel's log, from guest memory", this::dmesg),
             new Command("xenstore xs", "[PATH]", "the xenstore below a path", this::xenstore),
             new Command("events", "", "event channels", a -> events()),
-            new Command("hypercalls", "", "how often each hypercall was made", a -> activity().hypercalls()),
+            new Command(
+                    "hypercalls",
+                    "",
+                    "how often each hypercall was made",
+                    a -> activity().hypercalls()),
             new Command("stats", "", "instructions, speed, memory, counters", a -> stats()),
             new Command("cpu", "[NUMBER]", "chooses a processor", this::chooseCpu),
             new Command("step s", "[COUNT]", "executes instructions, and pauses", this::step),
@@ -174,7 +179,8 @@ public final class Monitor implements AutoCloseable {
                     command.names.replace(" ", ", ") + (command.arguments.isEmpty() ? "" : " " + command.arguments),
                     command.help));
         }
-        return s.append("addresses: hexadecimal, a register, a symbol, or SYMBOL+OFFSET; counts are decimal\n").toString();
+        return s.append("addresses: hexadecimal, a register, a symbol, or SYMBOL+OFFSET; counts are decimal\n")
+                .toString();
     }
 
     private String registers() {
@@ -219,7 +225,8 @@ public final class Monitor implements AutoCloseable {
         List<String> like = new ArrayList<>();
         for (int i = 0; i < symbols.size() && like.size() < 20; i++) {
             if (symbols.get(i).name().contains(word)) {
-                like.add(String.format("%016x %s", symbols.get(i).address(), symbols.get(i).name()));
+                like.add(String.format(
+                        "%016x %s", symbols.get(i).address(), symbols.get(i).name()));
             }
         }
         return like.isEmpty() ? "no symbol '" + word + "'\n" : String.join("\n", like) + "\n";
@@ -269,10 +276,7 @@ public final class Monitor implements AutoCloseable {
                 if (status.state() != EventChannelOp.STATUS_CLOSED) {
                     s.append(String.format(
                             "port %-4d vcpu %-3d %s%s%n",
-                            port,
-                            status.vcpu(),
-                            kind(status),
-                            channels.isPendingOrGone(port) ? "  pending" : ""));
+                            port, status.vcpu(), kind(status), channels.isPendingOrGone(port) ? "  pending" : ""));
                 }
             }
         } catch (HypercallException e) {
@@ -285,12 +289,14 @@ public final class Monitor implements AutoCloseable {
         return switch (status.state()) {
             case EventChannelOp.STATUS_UNBOUND -> "waits for domain " + status.first();
             case EventChannelOp.STATUS_INTERDOMAIN -> "domain " + status.first() + " port " + status.second();
-            case EventChannelOp.STATUS_VIRQ -> "virq " + switch (status.first()) {
-                case 0 -> "timer";
-                case 1 -> "debug";
-                case 2 -> "console";
-                default -> Integer.toString(status.first());
-            };
+            case EventChannelOp.STATUS_VIRQ ->
+                "virq "
+                        + switch (status.first()) {
+                            case 0 -> "timer";
+                            case 1 -> "debug";
+                            case 2 -> "console";
+                            default -> Integer.toString(status.first());
+                        };
             case EventChannelOp.STATUS_IPI -> "ipi";
             default -> "state " + status.state();
         };
@@ -299,7 +305,8 @@ public final class Monitor implements AutoCloseable {
     private String stats() {
         StringBuilder s = new StringBuilder();
         long total = 0;
-        s.append(String.format("%,14.3f  s of guest time%n", inspector.domain().clock().now() / 1e9));
+        s.append(String.format(
+                "%,14.3f  s of guest time%n", inspector.domain().clock().now() / 1e9));
         for (Vcpu vcpu : inspector.domain().vcpus()) {
             long[] runstate = vcpu.runstate();
             long running = runstate[2 + RunstateInfo.RUNNING];
@@ -307,7 +314,11 @@ public final class Monitor implements AutoCloseable {
             total += retired;
             s.append(String.format(
                     "%,14d  instructions on processor %d (%s), %.1f million/s over %.1f s of running%n",
-                    retired, vcpu.id(), vcpu.engine().name(), running == 0 ? 0 : retired * 1e3 / running, running / 1e9));
+                    retired,
+                    vcpu.id(),
+                    vcpu.engine().name(),
+                    running == 0 ? 0 : retired * 1e3 / running,
+                    running / 1e9));
         }
         long now = System.nanoTime();
         s.append(String.format(

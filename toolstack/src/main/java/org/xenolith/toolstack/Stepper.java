@@ -88,7 +88,9 @@ final class Stepper implements CpuTracer {
         List<String> all = new ArrayList<>(lines);
         if (!done) {
             all.add("(" + executed + " of " + count + " instructions: the processor "
-                    + (state.getInt(VcpuState.ACTIVITY) == VcpuState.ACTIVE ? "took too long)" : "waits for an interrupt)"));
+                    + (state.getInt(VcpuState.ACTIVITY) == VcpuState.ACTIVE
+                            ? "took too long)"
+                            : "waits for an interrupt)"));
         }
         all.add("=>" + view.describe(state.rip()));
         return all;

@@ -32,9 +32,11 @@ public record TraceConfig(Set<Kind> kinds, Consumer<String> sink) {
                 }
             }
             throw new IllegalArgumentException("cannot trace '" + text + "': one of "
-                    + String.join(", ", EnumSet.allOf(Kind.class).stream()
-                            .map(k -> k.name().toLowerCase(Locale.ROOT))
-                            .toList()));
+                    + String.join(
+                            ", ",
+                            EnumSet.allOf(Kind.class).stream()
+                                    .map(k -> k.name().toLowerCase(Locale.ROOT))
+                                    .toList()));
         }
     }
 

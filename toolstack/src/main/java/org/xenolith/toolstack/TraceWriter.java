@@ -47,7 +47,8 @@ final class TraceWriter implements Trace {
 
     private void line(int id, long retired, String text) {
         long now = domain == null ? 0 : domain.clock().now();
-        sink.accept(String.format("[%5d.%06d] v%d #%d %s", now / 1_000_000_000, now / 1000 % 1_000_000, id, retired, text));
+        sink.accept(
+                String.format("[%5d.%06d] v%d #%d %s", now / 1_000_000_000, now / 1000 % 1_000_000, id, retired, text));
     }
 
     /** Something that a service found worth saying. */
@@ -83,26 +84,31 @@ final class TraceWriter implements Trace {
     public void port(Vcpu vcpu, boolean write, int port, int bytes, int value) {
         if (kinds.contains(TraceConfig.Kind.PORT)) {
             String size = bytes == 1 ? "byte" : bytes == 2 ? "word" : "dword";
-            line(vcpu, String.format(
-                    "%s port 0x%x %s 0x%x%s", write ? "out" : "in", port, size, value, place(vcpu.state())));
+            line(
+                    vcpu,
+                    String.format(
+                            "%s port 0x%x %s 0x%x%s", write ? "out" : "in", port, size, value, place(vcpu.state())));
         }
     }
 
     @Override
     public void msr(Vcpu vcpu, boolean write, int msr, long value, boolean accepted) {
         if (kinds.contains(TraceConfig.Kind.MSR)) {
-            String outcome = !accepted ? write ? " 0x" + Long.toHexString(value) + " -> #GP" : " -> #GP"
+            String outcome = !accepted
+                    ? write ? " 0x" + Long.toHexString(value) + " -> #GP" : " -> #GP"
                     : " 0x" + Long.toHexString(value);
-            line(vcpu, String.format(
-                    "%s msr 0x%08x%s%s", write ? "write" : "read", msr, outcome, place(vcpu.state())));
+            line(vcpu, String.format("%s msr 0x%08x%s%s", write ? "write" : "read", msr, outcome, place(vcpu.state())));
         }
     }
 
     @Override
     public void mmio(Vcpu vcpu, boolean write, long gpa, int bytes, long value) {
         if (kinds.contains(TraceConfig.Kind.MMIO)) {
-            line(vcpu, String.format(
-                    "%s mmio 0x%x %d bytes 0x%x%s", write ? "write" : "read", gpa, bytes, value, place(vcpu.state())));
+            line(
+                    vcpu,
+                    String.format(
+                            "%s mmio 0x%x %d bytes 0x%x%s",
+                            write ? "write" : "read", gpa, bytes, value, place(vcpu.state())));
         }
     }
 
@@ -165,7 +171,11 @@ final class TraceWriter implements Trace {
             String separator = "  ;";
             for (int i = 0; i < 16; i++) {
                 if (state.gpr(i) != before[i]) {
-                    s.append(separator).append(' ').append(GENERAL[i]).append('=').append(Long.toHexString(state.gpr(i)));
+                    s.append(separator)
+                            .append(' ')
+                            .append(GENERAL[i])
+                            .append('=')
+                            .append(Long.toHexString(state.gpr(i)));
                     separator = "";
                 }
             }
@@ -184,7 +194,9 @@ final class TraceWriter implements Trace {
                 s.append(" error 0x").append(Integer.toHexString(errorCode));
             }
             if (vector == GuestFault.PF) {
-                s.append(pageFault(errorCode)).append(" address 0x").append(Long.toHexString(state.getLong(VcpuState.CR2)));
+                s.append(pageFault(errorCode))
+                        .append(" address 0x")
+                        .append(Long.toHexString(state.getLong(VcpuState.CR2)));
             }
             line(id, state.retired(), s.append(place(state)).toString());
         }

@@ -160,9 +160,12 @@ public final class Cpu implements AutoCloseable {
         Raw.putLong(base + VcpuState.RIP, rip);
     }
 
-    /** An instruction pointer cut to the width of a mode. */
+    /**
+     * An instruction pointer cut to the width of a mode. 16-bit code runs on past 64 KiB when the limit of its segment
+     * allows it: only a branch with a 16-bit operand cuts the pointer to 16 bits.
+     */
     public long wrapRip(long rip, int inMode) {
-        return inMode == 3 ? rip : inMode == 2 ? rip & 0xffffffffL : rip & 0xffff;
+        return inMode == 3 ? rip : rip & 0xffffffffL;
     }
 
     /** A control or other 64-bit register by state-block offset. */
@@ -734,10 +737,7 @@ public final class Cpu implements AutoCloseable {
     }
 
     private void checkAlignment(long va, int bytes) {
-        if ((va & bytes - 1) != 0
-                && cpl == 3
-                && flag(Flags.AC)
-                && (control(VcpuState.CR0) & Cr0.AM) != 0) {
+        if ((va & bytes - 1) != 0 && cpl == 3 && flag(Flags.AC) && (control(VcpuState.CR0) & Cr0.AM) != 0) {
             throw fault(GuestFault.AC, 0);
         }
     }

@@ -122,17 +122,16 @@ public final class Flags {
 
     /** The condition of Jcc, SETcc, CMOVcc: {@code cc} is the low nibble of the opcode. */
     public static boolean condition(Cpu c, int cc) {
-        boolean value =
-                switch (cc >>> 1) {
-                    case 0 -> of(c);
-                    case 1 -> cf(c);
-                    case 2 -> zf(c);
-                    case 3 -> cf(c) | zf(c);
-                    case 4 -> sf(c);
-                    case 5 -> pf(c);
-                    case 6 -> sf(c) != of(c);
-                    default -> zf(c) | sf(c) != of(c);
-                };
+        boolean value = switch (cc >>> 1) {
+            case 0 -> of(c);
+            case 1 -> cf(c);
+            case 2 -> zf(c);
+            case 3 -> cf(c) | zf(c);
+            case 4 -> sf(c);
+            case 5 -> pf(c);
+            case 6 -> sf(c) != of(c);
+            default -> zf(c) | sf(c) != of(c);
+        };
         return value != ((cc & 1) != 0);
     }
 

@@ -72,10 +72,11 @@ public final class Interrupts {
         return switch (kind) {
             case SOFTWARE, ICEBP -> flags & ~Flags.RF;
             case EXTERNAL -> flags;
-            case FAULT_OR_TRAP -> switch (vector) {
-                case GuestFault.DB, GuestFault.BP, GuestFault.OF, GuestFault.DF, GuestFault.MC -> flags;
-                default -> flags | Flags.RF;
-            };
+            case FAULT_OR_TRAP ->
+                switch (vector) {
+                    case GuestFault.DB, GuestFault.BP, GuestFault.OF, GuestFault.DF, GuestFault.MC -> flags;
+                    default -> flags | Flags.RF;
+                };
         };
     }
 
@@ -108,8 +109,7 @@ public final class Interrupts {
 
     // ---------------------------------------------------------------- long mode
 
-    private static void deliverLong(
-            Cpu c, int vector, int errorCode, boolean hasError, Kind kind, long returnRip) {
+    private static void deliverLong(Cpu c, int vector, int errorCode, boolean hasError, Kind kind, long returnRip) {
         if (vector * 16 + 15 > idtLimit(c)) {
             throw gateFault(c, vector);
         }

@@ -116,8 +116,8 @@ public final class Segments {
         if ((access & VcpuState.UNUSABLE) != 0) {
             return;
         }
-        boolean conforming = (access & (Descriptors.CODE | Descriptors.CONFORMING))
-                == (Descriptors.CODE | Descriptors.CONFORMING);
+        boolean conforming =
+                (access & (Descriptors.CODE | Descriptors.CONFORMING)) == (Descriptors.CODE | Descriptors.CONFORMING);
         if (!conforming && (access >>> 5 & 3) < cpl) {
             // The base stays: in 64-bit mode FS and GS keep addressing with it.
             c.state.setSegment(segment, 0, c.state.segmentBase(segment), 0, VcpuState.UNUSABLE);

@@ -190,12 +190,7 @@ public final class TaskSwitch {
             return true;
         } catch (GuestFault f) {
             Interrupts.deliver(
-                    c,
-                    f.vector,
-                    f.errorCode,
-                    GuestFault.hasErrorCode(f.vector),
-                    Interrupts.Kind.FAULT_OR_TRAP,
-                    rip);
+                    c, f.vector, f.errorCode, GuestFault.hasErrorCode(f.vector), Interrupts.Kind.FAULT_OR_TRAP, rip);
             return false;
         }
     }
@@ -213,8 +208,7 @@ public final class TaskSwitch {
         if (Descriptors.systemType(d) != Descriptors.LDT || !Descriptors.present(d)) {
             throw c.fault(GuestFault.TS, Descriptors.error(selector));
         }
-        c.state.setSegment(
-                VcpuState.LDTR, selector, Descriptors.base(d), Descriptors.limit(d), Descriptors.access(d));
+        c.state.setSegment(VcpuState.LDTR, selector, Descriptors.base(d), Descriptors.limit(d), Descriptors.access(d));
     }
 
     private static void loadCode(Cpu c, int selector, long rip) {

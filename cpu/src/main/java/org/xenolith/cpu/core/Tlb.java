@@ -65,7 +65,15 @@ public final class Tlb implements AutoCloseable {
         return table + ((va >>> 12 & INDEX_MASK) << ENTRY_SHIFT);
     }
 
-    void fill(int accessClass, long vaPage, long host, boolean read, boolean write, boolean exec, boolean watched, boolean isGlobal) {
+    void fill(
+            int accessClass,
+            long vaPage,
+            long host,
+            boolean read,
+            boolean write,
+            boolean exec,
+            boolean watched,
+            boolean isGlobal) {
         int slot = (int) (vaPage >>> 12) & INDEX_MASK;
         long e = table(accessClass) + ((long) slot << ENTRY_SHIFT);
         Raw.putLong(e + READ, read ? vaPage : INVALID);

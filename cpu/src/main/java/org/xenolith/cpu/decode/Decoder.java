@@ -350,8 +350,7 @@ public final class Decoder {
     }
 
     /** A rip-relative operand counts from the end of the instruction, which is known only behind the immediates. */
-    private static final Mem RIP_PENDING =
-            new Mem(VcpuState.DS, VcpuState.ZERO, VcpuState.ZERO, 0, 0, 3, true);
+    private static final Mem RIP_PENDING = new Mem(VcpuState.DS, VcpuState.ZERO, VcpuState.ZERO, 0, 0, 3, true);
 
     private long ripDisplacement;
     private int ripSegment;
@@ -440,26 +439,20 @@ public final class Decoder {
                         return false;
                     }
                 }
-                case STRING_SOURCE -> mem = new Mem(
-                        segment < 0 || mode == 3 && segment < VcpuState.FS ? VcpuState.DS : segment,
-                        VcpuState.RSI * 8,
-                        VcpuState.ZERO,
-                        0,
-                        0,
-                        addressSize,
-                        mode == 3);
+                case STRING_SOURCE ->
+                    mem = new Mem(
+                            segment < 0 || mode == 3 && segment < VcpuState.FS ? VcpuState.DS : segment,
+                            VcpuState.RSI * 8,
+                            VcpuState.ZERO,
+                            0,
+                            0,
+                            addressSize,
+                            mode == 3);
                 default -> {}
             }
         }
         if (mem == RIP_PENDING) {
-            mem = new Mem(
-                    ripSegment,
-                    VcpuState.RIP,
-                    VcpuState.ZERO,
-                    0,
-                    ripDisplacement + position,
-                    addressSize,
-                    true);
+            mem = new Mem(ripSegment, VcpuState.RIP, VcpuState.ZERO, 0, ripDisplacement + position, addressSize, true);
         }
         return true;
     }

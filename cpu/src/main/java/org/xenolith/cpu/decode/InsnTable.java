@@ -39,7 +39,8 @@ public final class InsnTable {
                 lists.get(at).add(row);
             }
         }
-        Comparator<Row> bySpecificity = Comparator.comparingInt(Row::specificity).reversed();
+        Comparator<Row> bySpecificity =
+                Comparator.comparingInt(Row::specificity).reversed();
         for (int i = 0; i < lists.size(); i++) {
             if (lists.get(i) != null) {
                 lists.get(i).sort(bySpecificity);

@@ -11,8 +11,7 @@ final class Mnemonics {
     private static final Set<String> SIZED_STRINGS = Set.of("movs", "stos", "lods", "scas", "cmps", "ins", "outs");
 
     /** Rows that say "64" when REX.W is there. */
-    private static final Set<String> WITH_64 =
-            Set.of("fxsave", "fxrstor", "xsave", "xrstor", "xsaveopt", "xsavec");
+    private static final Set<String> WITH_64 = Set.of("fxsave", "fxrstor", "xsave", "xrstor", "xsaveopt", "xsavec");
 
     private static final Map<Integer, String> PREFETCHES =
             Map.of(0, "prefetchnta", 1, "prefetcht0", 2, "prefetcht1", 3, "prefetcht2");

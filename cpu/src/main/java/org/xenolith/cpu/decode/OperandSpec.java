@@ -92,32 +92,31 @@ public record OperandSpec(Kind kind, char size, Access access, int fixed, String
             default:
                 break;
         }
-        Kind kind =
-                switch (t.charAt(0)) {
-                    case 'E' -> Kind.RM;
-                    case 'G' -> Kind.REG;
-                    case 'R' -> Kind.RM_REG;
-                    case 'M' -> Kind.MEM;
-                    case 'B' -> Kind.VVVV;
-                    case 'Z' -> Kind.OPCODE_REG;
-                    case 'I' -> Kind.IMM;
-                    case 'J' -> Kind.REL;
-                    case 'O' -> Kind.OFFSET;
-                    case 'A' -> Kind.FAR;
-                    case 'S' -> Kind.SEGMENT;
-                    case 'C' -> Kind.CONTROL;
-                    case 'D' -> Kind.DEBUG;
-                    case 'P' -> Kind.MMX;
-                    case 'Q' -> Kind.MMX_RM;
-                    case 'N' -> Kind.MMX_RM_REG;
-                    case 'V' -> Kind.XMM;
-                    case 'W' -> Kind.XMM_RM;
-                    case 'U' -> Kind.XMM_RM_REG;
-                    case 'T' -> Kind.ST;
-                    case 'X' -> Kind.STRING_SOURCE;
-                    case 'Y' -> Kind.STRING_DESTINATION;
-                    default -> throw new IllegalArgumentException("operand " + text);
-                };
+        Kind kind = switch (t.charAt(0)) {
+            case 'E' -> Kind.RM;
+            case 'G' -> Kind.REG;
+            case 'R' -> Kind.RM_REG;
+            case 'M' -> Kind.MEM;
+            case 'B' -> Kind.VVVV;
+            case 'Z' -> Kind.OPCODE_REG;
+            case 'I' -> Kind.IMM;
+            case 'J' -> Kind.REL;
+            case 'O' -> Kind.OFFSET;
+            case 'A' -> Kind.FAR;
+            case 'S' -> Kind.SEGMENT;
+            case 'C' -> Kind.CONTROL;
+            case 'D' -> Kind.DEBUG;
+            case 'P' -> Kind.MMX;
+            case 'Q' -> Kind.MMX_RM;
+            case 'N' -> Kind.MMX_RM_REG;
+            case 'V' -> Kind.XMM;
+            case 'W' -> Kind.XMM_RM;
+            case 'U' -> Kind.XMM_RM_REG;
+            case 'T' -> Kind.ST;
+            case 'X' -> Kind.STRING_SOURCE;
+            case 'Y' -> Kind.STRING_DESTINATION;
+            default -> throw new IllegalArgumentException("operand " + text);
+        };
         return new OperandSpec(kind, t.length() > 1 ? t.charAt(1) : ' ', access, -1, t);
     }
 

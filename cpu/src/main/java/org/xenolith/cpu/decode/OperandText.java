@@ -178,7 +178,10 @@ final class OperandText {
         }
         if (mem.ripRelative()) {
             long distance = mem.displacement() - insn.next;
-            s.append("[").append(insn.addressSize == 3 ? "rip" : "eip").append(signed(distance)).append("]");
+            s.append("[")
+                    .append(insn.addressSize == 3 ? "rip" : "eip")
+                    .append(signed(distance))
+                    .append("]");
             comment(address - insn.offset + mem.displacement(), true, overridden);
             return s.toString();
         }

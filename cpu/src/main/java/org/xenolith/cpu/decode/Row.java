@@ -101,9 +101,17 @@ public final class Row {
                         prefix = Integer.parseInt(token, 16);
                     } else if (opcode < 0 && map == MAP_1 && token.equals("0F") && i < tokens.length - 1) {
                         map = MAP_0F;
-                    } else if (map == MAP_0F && opcode < 0 && token.equals("38") && i < tokens.length - 1 && isHex(tokens[i + 1])) {
+                    } else if (map == MAP_0F
+                            && opcode < 0
+                            && token.equals("38")
+                            && i < tokens.length - 1
+                            && isHex(tokens[i + 1])) {
                         map = MAP_0F38;
-                    } else if (map == MAP_0F && opcode < 0 && token.equals("3A") && i < tokens.length - 1 && isHex(tokens[i + 1])) {
+                    } else if (map == MAP_0F
+                            && opcode < 0
+                            && token.equals("3A")
+                            && i < tokens.length - 1
+                            && isHex(tokens[i + 1])) {
                         map = MAP_0F3A;
                     } else {
                         if (token.endsWith("+r")) {
@@ -209,7 +217,20 @@ public final class Row {
         }
         for (OperandSpec spec : operands) {
             switch (spec.kind()) {
-                case RM, REG, RM_REG, MEM, SEGMENT, CONTROL, DEBUG, MMX, MMX_RM, MMX_RM_REG, XMM, XMM_RM, XMM_RM_REG, ST -> {
+                case RM,
+                        REG,
+                        RM_REG,
+                        MEM,
+                        SEGMENT,
+                        CONTROL,
+                        DEBUG,
+                        MMX,
+                        MMX_RM,
+                        MMX_RM_REG,
+                        XMM,
+                        XMM_RM,
+                        XMM_RM_REG,
+                        ST -> {
                     return true;
                 }
                 default -> {}

@@ -26,8 +26,8 @@ import org.xenolith.cpu.decode.Row;
 final class Binder {
     private static final String FAMILIES = "org.xenolith.cpu.semantics.";
     private static final MethodHandles.Lookup LOOKUP = MethodHandles.lookup();
-    private static final MethodType CONSTRUCTOR = MethodType.methodType(
-            Op.class, Insn.class, int.class, int.class, int.class, int.class, long.class);
+    private static final MethodType CONSTRUCTOR =
+            MethodType.methodType(Op.class, Insn.class, int.class, int.class, int.class, int.class, long.class);
 
     /** What a row's semantics resolved to, and the constructors of the shapes that it was seen in. */
     static final class Semantics {
@@ -126,8 +126,8 @@ final class Binder {
             throw new IllegalStateException("semantics " + plain + " are not public", e);
         }
         if (hash >= 0) {
-            handle = MethodHandles.insertArguments(
-                    handle, types.length - 1, Integer.parseInt(name.substring(hash + 1)));
+            handle =
+                    MethodHandles.insertArguments(handle, types.length - 1, Integer.parseInt(name.substring(hash + 1)));
         }
         return new Semantics(handle, style, method.getReturnType() == long.class);
     }
@@ -198,7 +198,16 @@ final class Binder {
                 kinds[2],
                 widths[2],
                 0);
-        return make(ValueOp.class, semantics, shape, insn, destination, registers[0], registers[1], registers[2], immediate);
+        return make(
+                ValueOp.class,
+                semantics,
+                shape,
+                insn,
+                destination,
+                registers[0],
+                registers[1],
+                registers[2],
+                immediate);
     }
 
     private static int width(OperandSpec spec, Insn insn) {
@@ -220,14 +229,13 @@ final class Binder {
         if (insn.mem != null && (spec.kind() == OperandSpec.Kind.RM || spec.kind() == OperandSpec.Kind.OFFSET)) {
             return 0;
         }
-        int number =
-                switch (spec.kind()) {
-                    case RM, RM_REG, OPCODE_REG -> insn.rm;
-                    case REG -> insn.reg;
-                    case VVVV -> insn.vvvv;
-                    case FIXED -> spec.fixed();
-                    default -> 0;
-                };
+        int number = switch (spec.kind()) {
+            case RM, RM_REG, OPCODE_REG -> insn.rm;
+            case REG -> insn.reg;
+            case VVVV -> insn.vvvv;
+            case FIXED -> spec.fixed();
+            default -> 0;
+        };
         return spec.size() == 'b' && spec.kind() != OperandSpec.Kind.FIXED
                 ? insn.byteRegister(number)
                 : VcpuState.GPR + number * 8;
@@ -263,9 +271,10 @@ final class Binder {
         } else if (written && isGeneral(to)) {
             destinationKind = Shape.ADDRESS;
             width = to.width(insn.operandSize);
-        } else if (written && (to.kind() == OperandSpec.Kind.MMX
-                || to.kind() == OperandSpec.Kind.MMX_RM
-                || to.kind() == OperandSpec.Kind.MMX_RM_REG)) {
+        } else if (written
+                && (to.kind() == OperandSpec.Kind.MMX
+                        || to.kind() == OperandSpec.Kind.MMX_RM
+                        || to.kind() == OperandSpec.Kind.MMX_RM_REG)) {
             checks |= Shape.MMX_RESULT;
         }
         boolean fromMemory = isMemory(from, insn) && from != to;
@@ -284,7 +293,15 @@ final class Binder {
                 0,
                 checks);
         return make(
-                VectorOp.class, semantics, shape, insn, vectorRegister(to, insn), vectorRegister(from, insn), 0, 0, insn.imm);
+                VectorOp.class,
+                semantics,
+                shape,
+                insn,
+                vectorRegister(to, insn),
+                vectorRegister(from, insn),
+                0,
+                0,
+                insn.imm);
     }
 
     private static boolean isMemory(OperandSpec spec, Insn insn) {
@@ -349,8 +366,8 @@ final class Binder {
 
     private static MethodHandle define(Class<? extends Op> template, Shape shape) {
         try {
-            MethodHandles.Lookup hidden =
-                    LOOKUP.defineHiddenClassWithClassData(TEMPLATES.computeIfAbsent(template, Binder::bytes), shape, true);
+            MethodHandles.Lookup hidden = LOOKUP.defineHiddenClassWithClassData(
+                    TEMPLATES.computeIfAbsent(template, Binder::bytes), shape, true);
             return hidden.findConstructor(hidden.lookupClass(), CONSTRUCTOR.changeReturnType(void.class))
                     .asType(CONSTRUCTOR);
         } catch (ReflectiveOperationException e) {

@@ -41,6 +41,7 @@ final class CodePages {
 
     /** By frame number: addresses of frames, whose low bits are all zero, hash badly. */
     private final Map<Long, Page> pages = new HashMap<>();
+
     private Page last = new Page(-1);
 
     /** The page of a frame, or null. */

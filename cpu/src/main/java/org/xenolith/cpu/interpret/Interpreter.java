@@ -284,8 +284,7 @@ public final class Interpreter implements Engine, AutoCloseable {
         int error = fault.errorCode;
         if (error == Cpu.NON_CANONICAL) {
             // A non-canonical stack access is #SS; only here is it known which operand it was.
-            boolean stack = insn != null
-                    && (insn.mem != null ? insn.mem.segment == VcpuState.SS : insn.row.has("st"));
+            boolean stack = insn != null && (insn.mem != null ? insn.mem.segment == VcpuState.SS : insn.row.has("st"));
             vector = stack ? GuestFault.SS : GuestFault.GP;
             error = 0;
         }
@@ -401,9 +400,7 @@ public final class Interpreter implements Engine, AutoCloseable {
         }
         long hit = 0;
         for (int i = 0; i < 4; i++) {
-            if ((dr7 >>> i * 2 & 3) != 0
-                    && (dr7 >>> 16 + i * 4 & 3) == 0
-                    && c.control(VcpuState.DR + i * 8) == va) {
+            if ((dr7 >>> i * 2 & 3) != 0 && (dr7 >>> 16 + i * 4 & 3) == 0 && c.control(VcpuState.DR + i * 8) == va) {
                 hit |= 1L << i;
             }
         }

@@ -24,8 +24,10 @@ final class ValueOp extends Op {
     private static final int SW = SHAPE.secondWidth();
     private static final int THIRD = SHAPE.third();
     private static final int TW = SHAPE.thirdWidth();
-    private static final int ARGUMENTS =
-            (UPDATE ? 1 : 0) + (FIRST != Shape.NONE ? 1 : 0) + (SECOND != Shape.NONE ? 1 : 0) + (THIRD != Shape.NONE ? 1 : 0);
+    private static final int ARGUMENTS = (UPDATE ? 1 : 0)
+            + (FIRST != Shape.NONE ? 1 : 0)
+            + (SECOND != Shape.NONE ? 1 : 0)
+            + (THIRD != Shape.NONE ? 1 : 0);
 
     private final int destination;
     private final int first;

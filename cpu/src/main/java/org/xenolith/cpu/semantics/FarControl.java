@@ -322,9 +322,8 @@ public final class FarControl {
         long d = target(c, selector);
         int rpl = selector & 3;
         int dpl = Descriptors.dpl(d);
-        boolean allowed = Descriptors.isCode(d)
-                && rpl >= c.cpl
-                && (Descriptors.isConforming(d) ? dpl <= rpl : dpl == rpl);
+        boolean allowed =
+                Descriptors.isCode(d) && rpl >= c.cpl && (Descriptors.isConforming(d) ? dpl <= rpl : dpl == rpl);
         if (!allowed) {
             throw selectorFault(c, selector);
         }
@@ -352,8 +351,7 @@ public final class FarControl {
         return Descriptors.markAccessed(c, selector, d);
     }
 
-    private static void commitOuter(
-            Cpu c, int selector, long d, long rip, int ss, long stack, long sp, int level) {
+    private static void commitOuter(Cpu c, int selector, long d, long rip, int ss, long stack, long sp, int level) {
         boolean outer = level > c.cpl;
         Segments.set(c, VcpuState.CS, selector, d);
         if (stack == 0) {

@@ -95,8 +95,7 @@ public final class Moves {
 
     public static void xlat(Cpu c, Insn i) {
         int segment = i.segment < 0 || i.is64() && i.segment < VcpuState.FS ? VcpuState.DS : i.segment;
-        long offset = c.gpr(VcpuState.RBX) + c.get(0, RAX);
-        offset = c.wrapRip(offset, i.addressSize);
+        long offset = Flags.zeroExtend(i.addressSize, c.gpr(VcpuState.RBX) + c.get(0, RAX));
         long va = i.is64()
                 ? offset + (segment >= VcpuState.FS ? c.state.segmentBase(segment) : 0)
                 : c.segmentLinear(segment, offset, 1, false);

@@ -37,7 +37,8 @@ public final class Shifts {
         }
         long r = a >>> n;
         boolean cf = (a >>> n - 1 & 1) != 0;
-        // OF is the old top bit for a count of one; for others processors give the top bit of the result xor its neighbour.
+        // OF is the old top bit for a count of one; for others processors give the top bit of the result xor its
+        // neighbour.
         boolean of = n == 1 ? top(w, a) : false;
         Flags.result(c, w, r, cf, of);
         return r;

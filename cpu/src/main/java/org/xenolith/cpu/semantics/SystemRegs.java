@@ -23,17 +23,8 @@ public final class SystemRegs {
     private static final long DR7_FIXED = 0x400;
     private static final long DR7_WRITABLE = 0xFFFF23FFL;
     private static final long DR7_GD = 1 << 13;
-    private static final long CR0_DEFINED = Cr0.PE
-            | Cr0.MP
-            | Cr0.EM
-            | Cr0.TS
-            | Cr0.ET
-            | Cr0.NE
-            | Cr0.WP
-            | Cr0.AM
-            | Cr0.NW
-            | Cr0.CD
-            | Cr0.PG;
+    private static final long CR0_DEFINED =
+            Cr0.PE | Cr0.MP | Cr0.EM | Cr0.TS | Cr0.ET | Cr0.NE | Cr0.WP | Cr0.AM | Cr0.NW | Cr0.CD | Cr0.PG;
     private static final long CR3_NO_FLUSH = 1L << 63;
 
     private SystemRegs() {}
@@ -87,14 +78,13 @@ public final class SystemRegs {
 
     public static void fromControl(Cpu c, Insn i) {
         requireCpl0(c);
-        long value =
-                switch (i.reg) {
-                    case 0 -> c.control(VcpuState.CR0);
-                    case 2 -> c.control(VcpuState.CR2);
-                    case 3 -> c.control(VcpuState.CR3);
-                    case 4 -> c.control(VcpuState.CR4);
-                    default -> c.world.taskPriority();
-                };
+        long value = switch (i.reg) {
+            case 0 -> c.control(VcpuState.CR0);
+            case 2 -> c.control(VcpuState.CR2);
+            case 3 -> c.control(VcpuState.CR3);
+            case 4 -> c.control(VcpuState.CR4);
+            default -> c.world.taskPriority();
+        };
         c.setReg(registerWidth(i), i.rm, value);
     }
 
@@ -432,15 +422,10 @@ public final class SystemRegs {
         long d = visible(c, (int) i.readRm(c, 1) & 0xffff);
         boolean valid = d != 0
                 && switch (Descriptors.systemType(d)) {
-                    case -1,
-                            Descriptors.LDT,
-                            Descriptors.TSS_32,
-                            Descriptors.TSS_32_BUSY,
-                            Descriptors.CALL_GATE_32 -> true;
-                    case Descriptors.TSS_16,
-                            Descriptors.TSS_16_BUSY,
-                            Descriptors.CALL_GATE_16,
-                            Descriptors.TASK_GATE -> !c.longMode;
+                    case -1, Descriptors.LDT, Descriptors.TSS_32, Descriptors.TSS_32_BUSY, Descriptors.CALL_GATE_32 ->
+                        true;
+                    case Descriptors.TSS_16, Descriptors.TSS_16_BUSY, Descriptors.CALL_GATE_16, Descriptors.TASK_GATE ->
+                        !c.longMode;
                     default -> false;
                 };
         setZf(c, valid);
@@ -468,9 +453,11 @@ public final class SystemRegs {
     public static void verr(Cpu c, Insn i) {
         requireProtected(c);
         long d = visible(c, (int) i.readRm(c, 1) & 0xffff);
-        setZf(c, d != 0
-                && Descriptors.isSegment(d)
-                && (!Descriptors.isCode(d) || (Descriptors.access(d) & Descriptors.READABLE) != 0));
+        setZf(
+                c,
+                d != 0
+                        && Descriptors.isSegment(d)
+                        && (!Descriptors.isCode(d) || (Descriptors.access(d) & Descriptors.READABLE) != 0));
     }
 
     public static void verw(Cpu c, Insn i) {

@@ -100,8 +100,7 @@ public final class Backtrace {
             return;
         }
         if ((before[2] & 0xff) == 0xE8) {
-            int distance =
-                    before[3] & 0xff | (before[4] & 0xff) << 8 | (before[5] & 0xff) << 16 | before[6] << 24;
+            int distance = before[3] & 0xff | (before[4] & 0xff) << 8 | (before[5] & 0xff) << 16 | before[6] << 24;
             Symbol called = symbol(address + distance);
             if (called == null) {
                 return;

@@ -26,8 +26,7 @@ public final class CodeText {
         Disassembler disassembler = new Disassembler(view.names());
         StringBuilder s = new StringBuilder();
         SymbolTable.Place before = null;
-        for (Disassembler.Line line :
-                disassembler.lines(code, 0, known, linear, Disassembler.mode(state), count)) {
+        for (Disassembler.Line line : disassembler.lines(code, 0, known, linear, Disassembler.mode(state), count)) {
             SymbolTable.Place place = line.address() < 0 ? view.symbols().lookup(line.address()) : null;
             if (place != null && (before == null || !before.symbol().equals(place.symbol()))) {
                 s.append(place).append(":\n");
@@ -40,7 +39,8 @@ public final class CodeText {
 
     private static String line(Disassembler.Line line, byte[] code, int at, boolean current) {
         return String.format(
-                "%s 0x%x: %-30s %s%n", current ? "=>" : "  ", line.address(), hex(code, at, line.length()), line.text());
+                "%s 0x%x: %-30s %s%n",
+                current ? "=>" : "  ", line.address(), hex(code, at, line.length()), line.text());
     }
 
     private static String hex(byte[] code, int at, int length) {

@@ -27,14 +27,21 @@ public final class CrashReport {
             String title, String processor, VcpuState state, GuestView view, Throwable cause, boolean debug) {
         StringBuilder s = new StringBuilder();
         s.append("---- ").append(title).append('\n');
-        s.append(processor).append(String.format(", %,d instructions", state.retired())).append('\n');
+        s.append(processor)
+                .append(String.format(", %,d instructions", state.retired()))
+                .append('\n');
         section(s, "registers", () -> Registers.format(state, view));
         section(s, "code", () -> CodeText.around(state, view));
-        section(s, "calls", () -> "calls (? may be a leftover):\n" + String.join("\n", Backtrace.of(state, view, FRAMES)) + "\n");
+        section(
+                s,
+                "calls",
+                () -> "calls (? may be a leftover):\n" + String.join("\n", Backtrace.of(state, view, FRAMES)) + "\n");
         section(s, "kernel log", () -> {
             StringBuilder log = new StringBuilder("kernel log:\n");
             for (String line : GuestLog.last(state, view, LOG_LINES)) {
-                log.append("  ").append(line, 0, Math.min(line.length(), WIDEST)).append('\n');
+                log.append("  ")
+                        .append(line, 0, Math.min(line.length(), WIDEST))
+                        .append('\n');
             }
             return log.toString();
         });

@@ -185,6 +185,7 @@ public record PageWalk(String mode, List<Level> levels, long physical, String pr
         }
         int shift = levels.getLast().pageShift();
         String size = shift >= 30 ? (1 << shift - 30) + " GiB" : shift >= 20 ? (1 << shift - 20) + " MiB" : "4 KiB";
-        return size + " page, r" + (writable ? "w" : "-") + (executable ? "x" : "-") + (user ? ", user" : ", kernel only");
+        return size + " page, r" + (writable ? "w" : "-") + (executable ? "x" : "-")
+                + (user ? ", user" : ", kernel only");
     }
 }

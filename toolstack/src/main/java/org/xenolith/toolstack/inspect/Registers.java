@@ -13,22 +13,62 @@ public final class Registers {
 
     private static final String[] SEGMENTS = {"es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr"};
     private static final String[] FLAGS = {
-        "CF", "", "PF", "", "AF", "", "ZF", "SF", "TF", "IF", "DF", "OF", "", "", "NT", "", "RF", "VM", "AC", "VIF", "VIP", "ID"
+        "CF", "", "PF", "", "AF", "", "ZF", "SF", "TF", "IF", "DF", "OF", "", "", "NT", "", "RF", "VM", "AC", "VIF",
+        "VIP", "ID"
     };
     private static final String[] CR0 = {
         "PE", "MP", "EM", "TS", "ET", "NE", "", "", "", "", "", "", "", "", "", "", "WP", "", "AM", "", "", "", "", "",
         "", "", "", "", "", "NW", "CD", "PG"
     };
     private static final String[] CR4 = {
-        "VME", "PVI", "TSD", "DE", "PSE", "PAE", "MCE", "PGE", "PCE", "OSFXSR", "OSXMMEXCPT", "UMIP", "LA57", "VMXE",
-        "SMXE", "", "FSGSBASE", "PCIDE", "OSXSAVE", "", "SMEP", "SMAP", "PKE", "CET", "PKS"
+        "VME",
+        "PVI",
+        "TSD",
+        "DE",
+        "PSE",
+        "PAE",
+        "MCE",
+        "PGE",
+        "PCE",
+        "OSFXSR",
+        "OSXMMEXCPT",
+        "UMIP",
+        "LA57",
+        "VMXE",
+        "SMXE",
+        "",
+        "FSGSBASE",
+        "PCIDE",
+        "OSXSAVE",
+        "",
+        "SMEP",
+        "SMAP",
+        "PKE",
+        "CET",
+        "PKS"
     };
-    private static final String[] EFER = {"SCE", "", "", "", "", "", "", "", "LME", "", "LMA", "NXE", "SVME", "LMSLE", "FFXSR"};
+    private static final String[] EFER = {
+        "SCE", "", "", "", "", "", "", "", "LME", "", "LMA", "NXE", "SVME", "LMSLE", "FFXSR"
+    };
 
     /** Order in which people look for them. */
     private static final int[] ORDER = {
-        VcpuState.RAX, VcpuState.RBX, VcpuState.RCX, VcpuState.RDX, VcpuState.RSI, VcpuState.RDI, VcpuState.RBP,
-        VcpuState.RSP, 8, 9, 10, 11, 12, 13, 14, 15
+        VcpuState.RAX,
+        VcpuState.RBX,
+        VcpuState.RCX,
+        VcpuState.RDX,
+        VcpuState.RSI,
+        VcpuState.RDI,
+        VcpuState.RBP,
+        VcpuState.RSP,
+        8,
+        9,
+        10,
+        11,
+        12,
+        13,
+        14,
+        15
     };
 
     private Registers() {}
@@ -46,19 +86,25 @@ public final class Registers {
         if (symbol != null) {
             s.append(" <").append(symbol).append('>');
         }
-        s.append("  ").append(bits).append(" code, privilege ").append(state.cpl()).append('\n');
+        s.append("  ")
+                .append(bits)
+                .append(" code, privilege ")
+                .append(state.cpl())
+                .append('\n');
         s.append("rflags ").append(Long.toHexString(state.rflags())).append(bits(state.rflags(), FLAGS));
-        s.append(switch (state.getInt(VcpuState.ACTIVITY)) {
-            case VcpuState.HALTED -> "  halted";
-            case VcpuState.SHUT_DOWN -> "  shut down";
-            case VcpuState.WAIT_FOR_SIPI -> "  waits to be started";
-            default -> "";
-        });
-        s.append(switch (state.getInt(VcpuState.SHADOW)) {
-            case 1 -> "  in the shadow of STI";
-            case 2 -> "  in the shadow of MOV SS";
-            default -> "";
-        });
+        s.append(
+                switch (state.getInt(VcpuState.ACTIVITY)) {
+                    case VcpuState.HALTED -> "  halted";
+                    case VcpuState.SHUT_DOWN -> "  shut down";
+                    case VcpuState.WAIT_FOR_SIPI -> "  waits to be started";
+                    default -> "";
+                });
+        s.append(
+                switch (state.getInt(VcpuState.SHADOW)) {
+                    case 1 -> "  in the shadow of STI";
+                    case 2 -> "  in the shadow of MOV SS";
+                    default -> "";
+                });
         s.append('\n');
         for (int i = 0; i < ORDER.length; i++) {
             s.append(String.format("%-3s %s%s", NAMES[ORDER[i]], hex(state.gpr(ORDER[i])), i % 4 == 3 ? "\n" : "  "));
