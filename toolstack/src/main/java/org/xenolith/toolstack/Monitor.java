@@ -11,7 +11,6 @@ import org.xenolith.cpu.VcpuState;
 import org.xenolith.hypervisor.HypercallException;
 import org.xenolith.hypervisor.Vcpu;
 import org.xenolith.hypervisor.events.EventChannels;
-import org.xenolith.memory.MachineMemory;
 import org.xenolith.services.symbols.SymbolTable;
 import org.xenolith.services.xenstore.StoreException;
 import org.xenolith.services.xenstore.XenStore;
@@ -96,10 +95,13 @@ public final class Monitor implements AutoCloseable {
     private boolean finished;
     private long lastTime = System.nanoTime();
     private long lastRetired;
+    private boolean asked;
 
     Monitor(Domain domain) {
         this.domain = domain;
         inspector = domain.inspector();
+        lastRetired = inspector.whileOpen(
+                () -> domain.retiredInstructions().stream().mapToLong(Long::longValue).sum(), 0L);
     }
 
     /**
@@ -324,11 +326,12 @@ public final class Monitor implements AutoCloseable {
         s.append(String.format(
                 "%,14.1f  million instructions/s of host time since %s%n",
                 (total - lastRetired) * 1e3 / Math.max(now - lastTime, 1),
-                lastRetired == 0 ? "the monitor was made" : "the last 'stats'"));
+                asked ? "the last 'stats'" : "the monitor was opened"));
+        asked = true;
         lastTime = now;
         lastRetired = total;
-        MachineMemory machine = inspector.domain().machine();
-        s.append(String.format("%,14d  KiB of machine memory taken%n", (machine.frames() - machine.available()) * 4));
+        s.append(String.format(
+                "%,14d  KiB of memory belong to the guest%n", inspector.domain().memory().ownedFrames() * 4));
         return s.append(activity().counters()).toString();
     }
 
