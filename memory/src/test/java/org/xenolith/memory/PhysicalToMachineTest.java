@@ -1,0 +1,71 @@
+package org.xenolith.memory;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class PhysicalToMachineTest {
+    private final MachineMemory machine = new MachineMemory(4 << 20);
+    private final PhysicalToMachine map = new PhysicalToMachine(machine);
+
+    @AfterEach
+    void close() {
+        machine.close();
+    }
+
+    @Test
+    void holesReadAsAllOnesAndSwallowStores() {
+        map.write(0x5000, 8, 1);
+        assertThat(map.read(0x5000, 8)).isEqualTo(-1L);
+        assertThat(map.read(0x5000, 1)).isEqualTo(0xff);
+        assertThat(map.read(0x5000, 2)).isEqualTo(0xffff);
+        assertThat(map.read(0x5000, 4)).isEqualTo(0xffffffffL);
+        assertThat(map.frameForRead(-1)).isZero();
+        assertThat(map.frameForWrite(Long.MAX_VALUE)).isZero();
+    }
+
+    @Test
+    void readOnlyFramesCanBeReadAndNotWritten() {
+        int mfn = machine.allocateFrame();
+        map.map(7, mfn, false);
+        assertThat(map.frameForRead(7)).isEqualTo(machine.address(mfn));
+        assertThat(map.frameForWrite(7)).isZero();
+        map.map(7, mfn, true);
+        map.write(0x7010, 4, 0x12345678);
+        assertThat(map.read(0x7012, 2)).isEqualTo(0x1234);
+    }
+
+    @Test
+    void copiesCrossFramesAndStopAtHoles() {
+        map.map(1, machine.allocateFrame(), true);
+        map.map(2, machine.allocateFrame(), true);
+        byte[] bytes = new byte[6000];
+        for (int i = 0; i < bytes.length; i++) {
+            bytes[i] = (byte) (i * 31);
+        }
+        assertThat(map.write(0x1100, bytes, 0, bytes.length)).isTrue();
+        byte[] back = new byte[bytes.length];
+        assertThat(map.read(0x1100, back, 0, back.length)).isTrue();
+        assertThat(back).isEqualTo(bytes);
+        assertThat(map.read(0x2F00, back, 0, 0x200)).isFalse();
+        assertThat(map.write(0x2F00, bytes, 0, 0x200)).isFalse();
+    }
+
+    @Test
+    void unmappingTellsWhichFrameWasThere() {
+        int mfn = machine.allocateFrame();
+        map.map(0xFEFFF, mfn, true);
+        assertThat(map.mfn(0xFEFFF)).isEqualTo(mfn);
+        assertThat(map.unmap(0xFEFFF)).isEqualTo(mfn);
+        assertThat(map.unmap(0xFEFFF)).isEqualTo(-1);
+        assertThat(map.mfn(0xFEFFF)).isEqualTo(-1);
+    }
+
+    @Test
+    void gfnsBeyondThirtyTwoTebibytesAreRefused() {
+        int mfn = machine.allocateFrame();
+        assertThatThrownBy(() -> map.map(1L << 33, mfn, true)).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+}
