@@ -30,7 +30,7 @@ public final class MachineMemory implements AutoCloseable {
 
     /** Reserves {@code bytes} of machine memory, rounded up to whole 2 MiB extents. */
     public MachineMemory(long bytes) {
-        long extents = (bytes + (EXTENT_FRAMES << FRAME_SHIFT) - 1) / ((long) EXTENT_FRAMES << FRAME_SHIFT);
+        long extents = (bytes - 1) / ((long) EXTENT_FRAMES << FRAME_SHIFT) + 1;
         if (bytes <= 0 || extents > Integer.MAX_VALUE / EXTENT_FRAMES) {
             throw new MachineMemoryException("cannot reserve " + bytes + " bytes of machine memory");
         }
