@@ -90,10 +90,12 @@ public final class Strings {
         if (bytes <= 1L << w || i.addressSize != 3) {
             return false;
         }
+        c.requireAlignment(from, 1 << w);
         long source = c.readable(from, (int) bytes);
         if (source == 0) {
             return false;
         }
+        c.requireAlignment(to, 1 << w);
         long target = c.writable(to, (int) bytes);
         if (target == 0) {
             return false;
@@ -158,6 +160,7 @@ public final class Strings {
         if (bytes <= 1L << w || i.addressSize != 3) {
             return false;
         }
+        c.requireAlignment(to, 1 << w);
         long target = c.writable(to, (int) bytes);
         if (target == 0) {
             return false;

@@ -166,6 +166,9 @@ final class CaseGenerator {
                 s.gpr[i] &= 0xffffffffL;
             }
         }
+        if (!sequence && one(24) && checksAlignment()) {
+            s.rflags |= 0x40000;
+        }
         prefixes();
         registers();
         reserve();
@@ -184,6 +187,13 @@ final class CaseGenerator {
             }
         }
         return c;
+    }
+
+    /** Rows whose alignment checks (rflags.AC) are the same everywhere: not those of large or unusual operands. */
+    private boolean checksAlignment() {
+        return List.of("Arithmetic", "Moves", "Multiply", "Shifts", "Bits", "Atomics", "Strings", "Control", "Mmx")
+                        .contains(semantics.substring(0, semantics.indexOf('.')))
+                && !semantics.equals("Control.bound");
     }
 
     // ---------------------------------------------------------------- prefixes and registers

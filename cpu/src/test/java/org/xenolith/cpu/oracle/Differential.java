@@ -31,6 +31,11 @@ final class Differential implements AutoCloseable {
     /** Cases that ran. */
     long ran;
 
+    /** Whether the engine has to take its slow paths: see {@link InterpretedProcessor#slowPaths}. */
+    void slowPaths(boolean on) {
+        interpreter.slowPaths = on;
+    }
+
     /** Compares one batch; {@code rows.get(i)} is the row of {@code cases.get(i)}. */
     void run(List<Row> rows, List<TestCase> cases, Consumer<Mismatch> mismatches) {
         int count = cases.size();

@@ -40,6 +40,12 @@ final class InterpretedProcessor implements AutoCloseable {
     private final long dataHost;
     private long nextTable = TABLES + 0x1000;
 
+    /**
+     * Sets a data breakpoint that nothing hits: the engine then takes its slow paths, one instruction and one checked
+     * memory access at a time.
+     */
+    boolean slowPaths;
+
     /** What the interpreter threw instead of running the last case, or null. */
     Throwable broken;
 
@@ -119,7 +125,7 @@ final class InterpretedProcessor implements AutoCloseable {
                 if (exit instanceof VcpuExit.TripleFault fault) {
                     throw new IllegalStateException(fault.reason());
                 }
-            } while (!halted && (state.rip() == start && ++steps < MAX_STEPS || state.rip() >= KERNEL));
+            } while (!halted && (state.rip() == start && ++steps < MAX_STEPS || outside(state.rip())));
         } catch (RuntimeException | Error e) {
             broken = e;
         }
@@ -146,6 +152,11 @@ final class InterpretedProcessor implements AutoCloseable {
         data.collect(dataHost, outcome);
     }
 
+    /** Where the next fetch faults, or a handler halts. */
+    private static boolean outside(long rip) {
+        return rip < Layout.CODE || rip >= Layout.CODE + Layout.CODE_SIZE;
+    }
+
     private void enter(long testCase, boolean is64) {
         Raw.copy(testCase, state.address(), 128);
         state.setRip(Layout.slot(Raw.getInt(testCase + 152)) + Layout.INSN);
@@ -168,6 +179,8 @@ final class InterpretedProcessor implements AutoCloseable {
         state.setLong(
                 VcpuState.CR4,
                 Cr4.DE | Cr4.PAE | Cr4.PGE | Cr4.OSFXSR | Cr4.OSXMMEXCPT | Cr4.FSGSBASE | Cr4.OSXSAVE | Cr4.UMIP);
+        state.setLong(VcpuState.DR, 0x7000_0000L);
+        state.setLong(VcpuState.DR + 7 * 8, slowPaths ? 0x400 | 2 | 3 << 16 : 0x400);
         state.setLong(VcpuState.XCR0, 3);
         state.setLong(VcpuState.EFER, Efer.SCE | Efer.LME | Efer.LMA | Efer.NXE);
         state.setInt(VcpuState.EVENTS, 0);

@@ -43,6 +43,7 @@ class OracleLiveTest {
         long end = System.nanoTime() + LIMIT_NANOS;
         try (Differential differential = new Differential()) {
             for (int round = 0; round < (exact != null ? 1 : ROUNDS) && System.nanoTime() < end; round++) {
+                differential.slowPaths(round % 4 == 3);
                 differential.random(
                         rows,
                         exact != null ? exact : CASES_A_ROUND,

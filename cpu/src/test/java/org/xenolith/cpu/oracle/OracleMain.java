@@ -13,7 +13,8 @@ import org.xenolith.cpu.decode.Row;
  *
  * <p>Arguments: a regular expression that rows must contain (default: all), and the number of mismatches to show a row
  * (default 1). Properties: {@code xenolith.seed}, {@code xenolith.oracle.cases} (cases a row, default 200), {@code
- * xenolith.oracle.sequences} (sequences of up to eight instructions, default none).
+ * xenolith.oracle.sequences} (sequences of up to eight instructions, default none), {@code xenolith.oracle.slow} (true:
+ * through the engine's slow paths).
  */
 public final class OracleMain {
     private OracleMain() {}
@@ -41,6 +42,7 @@ public final class OracleMain {
         Map<String, Integer> bad = new TreeMap<>();
         long start = System.nanoTime();
         try (Differential differential = new Differential()) {
+            differential.slowPaths(Boolean.getBoolean("xenolith.oracle.slow"));
             differential.random(rows, cases, new SplittableRandom(seed), mismatch -> {
                 int n = bad.merge(mismatch.row().text, 1, Integer::sum);
                 if (n <= show) {
