@@ -9,7 +9,6 @@ import java.util.HexFormat;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.xenolith.image.DebianPackages;
 import org.xenolith.image.ImageException;
@@ -106,7 +105,6 @@ class BootIT {
     }
 
     @Test
-    @Tag("slow")
     void theGenericKernelRunsACommand() throws Exception {
         try (Guest guest = Guest.start("run", "--kernel", "debian:generic", "--", "uname", "-r")) {
             guest.endInput().ends(0, BOOT_SECONDS * 2);
