@@ -257,7 +257,9 @@ final class GuestRun {
             case DomainOutcome.Crash crash -> {
                 output.showHeldBack(System.err);
                 System.err.println(crash.report().stripTrailing());
-                yield say(ExitStatus.CRASH, "the guest crashed: " + crash.reason());
+                String advice =
+                        crash.reason().startsWith("triple fault") ? "; --trace exception shows what led to it" : "";
+                yield say(ExitStatus.CRASH, "the guest crashed: " + crash.reason() + advice);
             }
             case DomainOutcome.Destroyed _ -> say(ExitStatus.NO_STATUS, "the guest was destroyed");
         };

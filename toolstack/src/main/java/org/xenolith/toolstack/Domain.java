@@ -257,7 +257,9 @@ public final class Domain implements AutoCloseable {
             return new DomainOutcome.Destroyed();
         }
         if (!detail.message().isEmpty()) {
-            return new DomainOutcome.Crash(detail.message(), inspector.crashReport(detail, detail.message()));
+            // A defect's message may have several lines; a reason has one.
+            String reason = detail.message().lines().findFirst().orElse("");
+            return new DomainOutcome.Crash(reason, inspector.crashReport(detail, reason));
         }
         return switch (detail.reason()) {
             case ShutdownReason.POWEROFF -> new DomainOutcome.PowerOff();

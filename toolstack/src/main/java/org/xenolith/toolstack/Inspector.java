@@ -123,6 +123,10 @@ public final class Inspector {
         return stalls.stall();
     }
 
+    StallDetector stalls() {
+        return stalls;
+    }
+
     /** Registers of processor 0; the domain should be paused. */
     public String state() {
         return whileOpen(() -> Registers.format(vcpu(0).state(), view), "the guest is gone\n");

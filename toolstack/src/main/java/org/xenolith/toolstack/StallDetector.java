@@ -10,7 +10,7 @@ import org.xenolith.hypervisor.Vcpu;
  * port, MSR, interrupt) for {@link #LIMIT_SECONDS}. A booting kernel has interrupts off for long, but touches something.
  */
 final class StallDetector {
-    static final int LIMIT_SECONDS = Integer.getInteger("xenolith.stall.seconds", 20);
+    static final long LIMIT_SECONDS = Integer.getInteger("xenolith.stall.seconds", 20);
 
     private static final long INTERVAL_MILLIS = 500;
     private static final long IF = 0x200;
@@ -61,8 +61,8 @@ final class StallDetector {
         }
     }
 
-    /** One look; the thread's, or a test's. */
-    private void look(long now) {
+    /** One look at a time in nanoseconds; the thread's, or a test's. */
+    void look(long now) {
         Vcpu vcpu = inspector.vcpu(0);
         VcpuState state = vcpu.state();
         long pulse = inspector.activity().pulse();
