@@ -234,8 +234,14 @@ public final class LocalApic implements InterruptController {
     private synchronized void reportError(int bits) {
         pendingErrors |= bits;
         int entry = lvt[LVT_ERROR];
+        if ((entry & LVT_MASKED) != 0) {
+            return;
+        }
         int vector = entry & 0xFF;
-        if ((entry & LVT_MASKED) == 0 && vector >= FIRST_LEGAL_VECTOR) {
+        if (vector < FIRST_LEGAL_VECTOR) {
+            // The report is itself an illegal vector received; it must not report itself again.
+            pendingErrors |= ESR_RECEIVE_ILLEGAL_VECTOR;
+        } else {
             raise(vector);
         }
     }

@@ -335,6 +335,16 @@ class LocalApicTest {
     }
 
     @Test
+    void anIllegalErrorVectorIsReportedOnceAndRaisesNothing() {
+        enableX2();
+        assertThat(write(LVT_ERROR, 0x0F)).isTrue();
+        assertThat(write(ICR, 0x0F)).isTrue();
+        assertThat(write(ESR, 0)).isTrue();
+        assertThat(read(ESR)).isEqualTo(1 << 5 | 1 << 6);
+        assertThat(apic.pending()).isNegative();
+    }
+
+    @Test
     void illegalVectorsAreReportedInTheErrorStatus() {
         enableX2();
         assertThat(write(LVT_ERROR, 0xFE)).isTrue();
