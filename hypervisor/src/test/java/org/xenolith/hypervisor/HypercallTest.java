@@ -8,6 +8,7 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.xenolith.abi.ConsoleIo;
+import org.xenolith.abi.ControlOp;
 import org.xenolith.abi.DomainId;
 import org.xenolith.abi.Errno;
 import org.xenolith.abi.HvmOp;
@@ -91,6 +92,23 @@ class HypercallTest {
         state.setGpr(VcpuState.RAX, 63);
         domain.hypercalls().dispatch(domain.vcpus().getFirst());
         assertThat(state.gpr(VcpuState.RAX)).isEqualTo(-Errno.ENOSYS & 0xffffffffL);
+    }
+
+    @Test
+    void theCallsOfAControlDomainTellOthersNothingButTheirVersion() {
+        int[] calls = {HypercallNumber.SYSCTL, HypercallNumber.DOMCTL, HypercallNumber.PLATFORM_OP};
+        int[] versions = {ControlOp.SYSCTL_VERSION, ControlOp.DOMCTL_VERSION, ControlOp.PLATFORM_VERSION};
+        for (int i = 0; i < calls.length; i++) {
+            int version = versions[i];
+            for (int command = 0; command < 90; command++) {
+                int cmd = command;
+                long good = TestHost.struct(domain, 128, b -> b.putInt(0, cmd).putInt(4, version));
+                assertThat(TestHost.call(domain, calls[i], good)).isEqualTo(-Errno.EPERM);
+            }
+            long other = TestHost.struct(domain, 128, b -> b.putInt(4, version - 1));
+            assertThat(TestHost.call(domain, calls[i], other)).isEqualTo(-Errno.EACCES);
+            assertThat(TestHost.call(domain, calls[i], 1L << 40)).isEqualTo(-Errno.EFAULT);
+        }
     }
 
     @Test

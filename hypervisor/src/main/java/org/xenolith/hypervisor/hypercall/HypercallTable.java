@@ -24,7 +24,10 @@ enum HypercallTable {
     VCPU_OP(HypercallNumber.VCPU_OP, EnumSet.of(PVH, HVM, PV), VcpuCalls::vcpuOp),
     SCHED_OP(HypercallNumber.SCHED_OP, EnumSet.of(PVH, HVM, PV), SchedCalls::schedOp),
     EVENT_CHANNEL_OP(HypercallNumber.EVENT_CHANNEL_OP, EnumSet.of(PVH, HVM, PV), EventCalls::eventChannelOp),
-    HVM_OP(HypercallNumber.HVM_OP, EnumSet.of(PVH, HVM), HvmCalls::hvmOp);
+    HVM_OP(HypercallNumber.HVM_OP, EnumSet.of(PVH, HVM), HvmCalls::hvmOp),
+    PLATFORM_OP(HypercallNumber.PLATFORM_OP, EnumSet.of(PVH, HVM, PV), ControlCalls::platformOp),
+    SYSCTL(HypercallNumber.SYSCTL, EnumSet.of(PVH, HVM, PV), ControlCalls::sysctl),
+    DOMCTL(HypercallNumber.DOMCTL, EnumSet.of(PVH, HVM, PV), ControlCalls::domctl);
 
     /** What a hypercall does; fails by {@link org.xenolith.hypervisor.HypercallException} or a negative result. */
     @FunctionalInterface
