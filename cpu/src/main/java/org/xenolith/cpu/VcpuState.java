@@ -23,7 +23,8 @@ import org.xenolith.memory.Raw;
  *   0x1A8  u64       efer
  *   0x1B0  8 x u64   dr0..dr7
  *   0x1F0  u64       star, lstar, cstar, sfmask (0x1F0..0x208), kernel_gs_base (0x210),
- *                    sysenter_cs, sysenter_esp, sysenter_eip (0x218..0x228), tsc_aux (0x230), pat (0x238), misc_enable (0x240)
+ *                    sysenter_cs, sysenter_esp, sysenter_eip (0x218..0x228), tsc_aux (0x230), pat (0x238), misc_enable (0x240),
+ *                    misc_features_enables (0x248)
  *   0x250  i32       events: non-zero asks the engine to look outside at the next block boundary
  *   0x254  i32       interrupt shadow: 1 after STI, 2 after MOV SS or POP SS
  *   0x258  i32       activity: 0 running, 1 halted, 2 shut down, 3 waiting for SIPI
@@ -93,6 +94,8 @@ public final class VcpuState implements AutoCloseable {
     public static final int TSC_AUX = 0x230;
     public static final int PAT = 0x238;
     public static final int MISC_ENABLE = 0x240;
+    /** MISC_FEATURES_ENABLES: bit 0 makes CPUID fault outside ring 0. */
+    public static final int MISC_FEATURES = 0x248;
     public static final int EVENTS = 0x250;
     public static final int SHADOW = 0x254;
     public static final int ACTIVITY = 0x258;

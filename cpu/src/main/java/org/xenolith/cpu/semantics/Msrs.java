@@ -14,6 +14,8 @@ import org.xenolith.memory.Raw;
  */
 final class Msrs {
     private static final int TSC = 0x10;
+    private static final int PLATFORM_INFO = 0xCE;
+    private static final int MISC_FEATURES_ENABLES = 0x140;
     private static final int SYSENTER_CS = 0x174;
     private static final int SYSENTER_ESP = 0x175;
     private static final int SYSENTER_EIP = 0x176;
@@ -29,6 +31,9 @@ final class Msrs {
     private static final int KERNEL_GS_BASE = 0xC0000102;
     private static final int TSC_AUX = 0xC0000103;
 
+    /** PLATFORM_INFO: CPUID faulting can be had. */
+    private static final long HAS_CPUID_FAULTING = 1L << 31;
+
     private static final int FS_BASE_OFFSET = VcpuState.SEGMENTS + VcpuState.FS * VcpuState.SEGMENT_SIZE;
     private static final int GS_BASE_OFFSET = VcpuState.SEGMENTS + VcpuState.GS * VcpuState.SEGMENT_SIZE;
 
@@ -37,6 +42,8 @@ final class Msrs {
     static long read(Cpu c, int msr) {
         return switch (msr) {
             case TSC -> c.world.timeStampCounter();
+            case PLATFORM_INFO -> HAS_CPUID_FAULTING;
+            case MISC_FEATURES_ENABLES -> c.control(VcpuState.MISC_FEATURES);
             case SYSENTER_CS -> c.control(VcpuState.SYSENTER_CS);
             case SYSENTER_ESP -> c.control(VcpuState.SYSENTER_ESP);
             case SYSENTER_EIP -> c.control(VcpuState.SYSENTER_EIP);
@@ -63,6 +70,8 @@ final class Msrs {
 
     static void write(Cpu c, int msr, long value) {
         switch (msr) {
+            case PLATFORM_INFO -> throw c.generalProtection(0);
+            case MISC_FEATURES_ENABLES -> setMiscFeatures(c, value);
             case SYSENTER_CS -> c.setControl(VcpuState.SYSENTER_CS, value & 0xffffffffL);
             case SYSENTER_ESP -> setAddress(c, VcpuState.SYSENTER_ESP, value);
             case SYSENTER_EIP -> setAddress(c, VcpuState.SYSENTER_EIP, value);
@@ -90,6 +99,13 @@ final class Msrs {
             throw c.generalProtection(0);
         }
         c.setControl(offset, value);
+    }
+
+    private static void setMiscFeatures(Cpu c, long value) {
+        if ((value & ~SystemInsns.CPUID_FAULTING) != 0) {
+            throw c.generalProtection(0);
+        }
+        c.setControl(VcpuState.MISC_FEATURES, value);
     }
 
     private static void setLow(Cpu c, int offset, long value) {

@@ -13,6 +13,9 @@ import org.xenolith.memory.Raw;
 public final class SystemInsns {
     private static final int SHADOW_STI = 1;
     private static final int CPUID1_ECX_OSXSAVE = 1 << 27;
+    /** MISC_FEATURES_ENABLES: CPUID faults outside ring 0. */
+    static final long CPUID_FAULTING = 1;
+
     private static final int DR7 = VcpuState.DR + 7 * 8;
     private static final int TSS_IO_MAP = 0x66;
     private static final int TSS_MIN_LIMIT = 0x67;
@@ -201,6 +204,9 @@ public final class SystemInsns {
     }
 
     public static void cpuid(Cpu c, Insn i) {
+        if (c.cpl != 0 && (c.control(VcpuState.MISC_FEATURES) & CPUID_FAULTING) != 0) {
+            throw c.generalProtection(0);
+        }
         int[] result = new int[4];
         int leaf = (int) c.reg(2, VcpuState.RAX);
         c.world.cpuid(leaf, (int) c.reg(2, VcpuState.RCX), result);
