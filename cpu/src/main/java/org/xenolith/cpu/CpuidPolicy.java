@@ -38,8 +38,9 @@ public final class CpuidPolicy {
     private final Set<String> names;
     private final List<FeatureWords> words;
     private final int tscKilohertz;
+    private final boolean forcedEmulation;
 
-    private CpuidPolicy(Set<Feature> wanted, int tscKilohertz) {
+    private CpuidPolicy(Set<Feature> wanted, int tscKilohertz, boolean forcedEmulation) {
         EnumSet<Feature> shown = EnumSet.noneOf(Feature.class);
         shown.addAll(wanted);
         boolean hidden = true;
@@ -55,6 +56,7 @@ public final class CpuidPolicy {
         names = Set.copyOf(shownNames);
         words = featureWords(shown);
         this.tscKilohertz = tscKilohertz;
+        this.forcedEmulation = forcedEmulation;
     }
 
     /** The feature bits of one leaf. */
@@ -82,31 +84,43 @@ public final class CpuidPolicy {
     public static CpuidPolicy standard() {
         EnumSet<Feature> wanted = EnumSet.allOf(Feature.class);
         wanted.removeIf(feature -> feature.level() == Feature.Level.OPTIONAL);
-        return new CpuidPolicy(wanted, DEFAULT_TSC_KILOHERTZ);
+        return new CpuidPolicy(wanted, DEFAULT_TSC_KILOHERTZ, false);
     }
 
     /** Everything that is implemented. */
     public static CpuidPolicy everything() {
-        return new CpuidPolicy(EnumSet.allOf(Feature.class), DEFAULT_TSC_KILOHERTZ);
+        return new CpuidPolicy(EnumSet.allOf(Feature.class), DEFAULT_TSC_KILOHERTZ, false);
     }
 
     /** This policy with one more feature (needs those that it needs to be shown too). */
     public CpuidPolicy with(Feature feature) {
         EnumSet<Feature> wanted = EnumSet.copyOf(features);
         wanted.add(feature);
-        return new CpuidPolicy(wanted, tscKilohertz);
+        return new CpuidPolicy(wanted, tscKilohertz, forcedEmulation);
     }
 
     /** This policy without a feature and without those that need it. */
     public CpuidPolicy without(Feature feature) {
         EnumSet<Feature> wanted = EnumSet.copyOf(features);
         wanted.remove(feature);
-        return new CpuidPolicy(wanted, tscKilohertz);
+        return new CpuidPolicy(wanted, tscKilohertz, forcedEmulation);
     }
 
     /** This policy for a guest whose time-stamp counter ticks at another rate. */
     public CpuidPolicy withTscKilohertz(int kilohertz) {
-        return new CpuidPolicy(features, kilohertz);
+        return new CpuidPolicy(features, kilohertz, forcedEmulation);
+    }
+
+    /**
+     * This policy with Xen's forced emulation prefix: UD2 with the letters "xen" behind it does nothing but mark the next
+     * instruction, instead of #UD. For tests of instruction emulators; other guests rely on UD2 to fault.
+     */
+    public CpuidPolicy withForcedEmulation() {
+        return new CpuidPolicy(features, tscKilohertz, true);
+    }
+
+    public boolean isForcedEmulation() {
+        return forcedEmulation;
     }
 
     public Set<Feature> features() {

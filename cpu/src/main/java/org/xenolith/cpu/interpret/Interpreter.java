@@ -39,6 +39,7 @@ public final class Interpreter implements Engine, AutoCloseable {
 
     private static final long DR6_SINGLE_STEP = 1L << 14;
     private static final int SHADOW_MOV_SS = 2;
+    private static final byte[] FORCED_EMULATION = {0x0F, 0x0B, 'x', 'e', 'n'};
 
     private final VcpuState state;
     private final World world;
@@ -48,6 +49,7 @@ public final class Interpreter implements Engine, AutoCloseable {
     private final Fetcher fetcher = new Fetcher();
     private final Linear linear = new Linear();
     private Predicate<String> features = feature -> true;
+    private boolean forcedEmulation;
 
     /** Tag: low 48 bits of the linear address, above them generation, mode and privilege. Zero never matches: mode is 1..3. */
     private final long[] jumpTags = new long[JUMP_CACHE];
@@ -82,6 +84,7 @@ public final class Interpreter implements Engine, AutoCloseable {
     public Interpreter(VcpuState state, World world, GuestPhysical memory, CpuidPolicy policy) {
         this(state, world, memory);
         features = policy::has;
+        forcedEmulation = policy.isForcedEmulation();
     }
 
     @Override
@@ -210,6 +213,10 @@ public final class Interpreter implements Engine, AutoCloseable {
                     Raw.putLong(retiredAt, retired);
                     c.setRip(c.wrapRip(c.rip() + block.offsets[done], block.mode));
                 }
+                if (forcedEmulation && fault.vector == GuestFault.UD && skipForcedEmulationPrefix()) {
+                    block = null;
+                    continue;
+                }
                 VcpuExit exit = raise(fault, block != null ? block.ops[i].insn : stepped);
                 block = null;
                 if (exit != null) {
@@ -277,6 +284,29 @@ public final class Interpreter implements Engine, AutoCloseable {
             }
         }
         return null;
+    }
+
+    /**
+     * Forced emulation: UD2 and the letters "xen" before an instruction ask the hypervisor to emulate it. Here all
+     * instructions are, so that the prefix is stepped over; a fault then points behind it.
+     */
+    private boolean skipForcedEmulationPrefix() {
+        long rip = c.rip();
+        long cr2 = c.control(VcpuState.CR2);
+        try {
+            fetcher.start(c.codeLinear(rip));
+            for (int n = 0; n < FORCED_EMULATION.length; n++) {
+                if (fetcher.at(n) != FORCED_EMULATION[n]) {
+                    return false;
+                }
+            }
+        } catch (GuestFault unreadable) {
+            c.setControl(VcpuState.CR2, cr2);
+            return false;
+        }
+        c.setRip(c.wrapRip(rip + FORCED_EMULATION.length, c.mode));
+        Raw.putLong(c.base + VcpuState.RFLAGS, c.systemFlags() & ~Flags.RF);
+        return true;
     }
 
     private VcpuExit raise(GuestFault fault, Insn insn) {
