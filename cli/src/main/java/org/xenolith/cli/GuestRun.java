@@ -202,7 +202,9 @@ final class GuestRun {
             if (stall.isPresent() && !told) {
                 told = true;
                 tell("xeno: " + stall.get()
-                        + (terminal != null ? "; Ctrl-] leaves, Ctrl-\\ opens the monitor" : "; waiting for it to come back"));
+                        + (terminal != null
+                                ? "; Ctrl-] leaves, Ctrl-\\ opens the monitor"
+                                : "; waiting for it to come back"));
             }
             if (timeout > 0 && waited >= timeout) {
                 hung = stall.orElse("the guest did not end") + " within --timeout " + timeout + " s";

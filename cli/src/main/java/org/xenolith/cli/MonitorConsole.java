@@ -9,8 +9,8 @@ import java.util.List;
 import org.xenolith.toolstack.Monitor;
 
 /**
- * The monitor's prompt on a raw terminal: reads keys, keeps a line and a history, shows answers. Knows the keys that people
- * try first: Backspace, Ctrl-U, Ctrl-W, Ctrl-C, Ctrl-D, arrows up and down.
+ * The monitor's prompt on a raw terminal: reads keys, keeps a line and a history, shows answers. Knows the keys that
+ * people try first: Backspace, Ctrl-U, Ctrl-W, Ctrl-C, Ctrl-D, arrows up and down.
  */
 final class MonitorConsole {
     private static final String PROMPT = "(xeno) ";

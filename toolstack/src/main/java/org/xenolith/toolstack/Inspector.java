@@ -116,8 +116,8 @@ public final class Inspector {
     }
 
     /**
-     * A line that says where the guest is when it has been spinning with interrupts off for seconds, and has done nothing
-     * else: nothing but a reset gets it out of there. Empty while it is well.
+     * A line that says where the guest is when it has been spinning with interrupts off for seconds, and has done
+     * nothing else: nothing but a reset gets it out of there. Empty while it is well.
      */
     public Optional<String> stall() {
         return stalls.stall();

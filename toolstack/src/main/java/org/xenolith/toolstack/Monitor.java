@@ -28,8 +28,8 @@ import org.xenolith.toolstack.inspect.Registers;
  * scripts a domain.
  *
  * <p>The guest is paused while a command looks and runs on afterwards, unless {@code pause} has stopped it until
- * {@code continue}. Nothing is thrown for a wrong command: the answer says what was wrong. Safe from any thread, one command
- * at a time.
+ * {@code continue}. Nothing is thrown for a wrong command: the answer says what was wrong. Safe from any thread, one
+ * command at a time.
  */
 public final class Monitor implements AutoCloseable {
     private static final String GONE = "the guest is gone\n";
@@ -101,7 +101,10 @@ public final class Monitor implements AutoCloseable {
         this.domain = domain;
         inspector = domain.inspector();
         lastRetired = inspector.whileOpen(
-                () -> domain.retiredInstructions().stream().mapToLong(Long::longValue).sum(), 0L);
+                () -> domain.retiredInstructions().stream()
+                        .mapToLong(Long::longValue)
+                        .sum(),
+                0L);
     }
 
     /**
@@ -331,7 +334,8 @@ public final class Monitor implements AutoCloseable {
         lastTime = now;
         lastRetired = total;
         s.append(String.format(
-                "%,14d  KiB of memory belong to the guest%n", inspector.domain().memory().ownedFrames() * 4));
+                "%,14d  KiB of memory belong to the guest%n",
+                inspector.domain().memory().ownedFrames() * 4));
         return s.append(activity().counters()).toString();
     }
 

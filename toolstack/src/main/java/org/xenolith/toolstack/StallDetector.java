@@ -6,8 +6,9 @@ import org.xenolith.hypervisor.Vcpu;
 
 /**
  * Notices a guest that spins with interrupts off. Looks at processor 0 twice a second from a thread of its own: for a
- * stall it must have run each time, with IF off, and the guest must not have touched anything outside itself (hypercall,
- * port, MSR, interrupt) for {@link #LIMIT_SECONDS}. A booting kernel has interrupts off for long, but touches something.
+ * stall it must have run each time, with IF off, and the guest must not have touched anything outside itself
+ * (hypercall, port, MSR, interrupt) for {@link #LIMIT_SECONDS}. A booting kernel has interrupts off for long, but
+ * touches something.
  */
 final class StallDetector {
     static final long LIMIT_SECONDS = Integer.getInteger("xenolith.stall.seconds", 20);

@@ -14,8 +14,9 @@ import org.xenolith.toolstack.inspect.GuestView;
 import org.xenolith.toolstack.inspect.HypercallText;
 
 /**
- * Writes the lines of {@code --trace}. A line begins with the domain's time, the virtual CPU and the instructions that it
- * has retired: {@code [    1.234567] v0 #98765432 hypercall event_channel_op(send, 0xffff…) {port 5} = 0 at notify_…}.
+ * Writes the lines of {@code --trace}. A line begins with the domain's time, the virtual CPU and the instructions that
+ * it has retired: {@code [    1.234567] v0 #98765432 hypercall event_channel_op(send, 0xffff…) {port 5} = 0 at
+ * notify_…}.
  */
 final class TraceWriter implements Trace {
     private static final String[] GENERAL = {

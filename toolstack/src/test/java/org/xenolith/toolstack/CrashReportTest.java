@@ -18,7 +18,8 @@ class CrashReportTest {
     private final List<String> trace = new CopyOnWriteArrayList<>();
 
     private Domain start(String code, TraceConfig.Kind... kinds) throws Exception {
-        DomainConfig.Builder config = DomainConfig.of(TinyKernel.write(directory, code)).memoryBytes(16 << 20);
+        DomainConfig.Builder config =
+                DomainConfig.of(TinyKernel.write(directory, code)).memoryBytes(16 << 20);
         if (kinds.length > 0) {
             config.trace(new TraceConfig(EnumSet.of(kinds[0], kinds), trace::add));
         }
@@ -51,12 +52,13 @@ class CrashReportTest {
 
     @Test
     void tracesNameHypercallsExceptionsAndInstructions() throws Exception {
-        try (Domain domain = start(
-                TinyKernel.PANIC, TraceConfig.Kind.HYPERCALL, TraceConfig.Kind.INSN)) {
+        try (Domain domain = start(TinyKernel.PANIC, TraceConfig.Kind.HYPERCALL, TraceConfig.Kind.INSN)) {
             domain.await();
         }
-        assertThat(trace).anyMatch(line -> line.matches(
-                "\\[ +\\d+\\.\\d{6}] v0 #\\d+ hypercall sched_op\\(shutdown, 0x200000\\) \\{crash} = 0 at 0x10001c"));
+        assertThat(trace)
+                .anyMatch(
+                        line -> line.matches(
+                                "\\[ +\\d+\\.\\d{6}] v0 #\\d+ hypercall sched_op\\(shutdown, 0x200000\\) \\{crash} = 0 at 0x10001c"));
         assertThat(trace).anyMatch(line -> line.matches(".* v0 #1 10000a mov ecx, 0x200000  ; rcx=200000"));
         trace.clear();
         try (Domain domain = start(TinyKernel.TRIPLE_FAULT, TraceConfig.Kind.EXCEPTION)) {

@@ -62,7 +62,8 @@ class MonitorTest {
             Monitor monitor = domain.monitor();
             monitor.execute("pause");
             long before = domain.retiredInstructions().getFirst();
-            assertThat(monitor.execute("step 3").lines().filter(l -> l.startsWith("  0x"))).hasSize(3);
+            assertThat(monitor.execute("step 3").lines().filter(l -> l.startsWith("  0x")))
+                    .hasSize(3);
             assertThat(domain.retiredInstructions().getFirst()).isEqualTo(before + 3);
             assertThat(monitor.execute("s")).contains("=>0x10000");
             assertThat(domain.retiredInstructions().getFirst()).isEqualTo(before + 4);
@@ -104,10 +105,28 @@ class MonitorTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {
-        "nonsense", "x", "x zzz", "x 1 2 3 4 x", "x 0 -5", "x 0 abc", "pt", "u $nothing", "cpu 7", "cpu x", "step x",
-        "xs relative", "xs /no/such", "symbols", "symbols schedule", "x 10000000000000000000", "x +", "x rip+", "step -1"
-    })
+    @ValueSource(
+            strings = {
+                "nonsense",
+                "x",
+                "x zzz",
+                "x 1 2 3 4 x",
+                "x 0 -5",
+                "x 0 abc",
+                "pt",
+                "u $nothing",
+                "cpu 7",
+                "cpu x",
+                "step x",
+                "xs relative",
+                "xs /no/such",
+                "symbols",
+                "symbols schedule",
+                "x 10000000000000000000",
+                "x +",
+                "x rip+",
+                "step -1"
+            })
     void wrongCommandsAreAnsweredInALine(String line) throws Exception {
         try (Domain domain = start(TinyKernel.SPIN)) {
             String answer = domain.monitor().execute(line);

@@ -32,12 +32,22 @@ final class TinyKernel {
         int content = note + 20;
         ByteBuffer out = ByteBuffer.allocate(content + code.length).order(ByteOrder.LITTLE_ENDIAN);
         out.put(new byte[] {0x7f, 'E', 'L', 'F', 1, 1, 1, 0}).position(16);
-        out.putShort((short) 2).putShort((short) 3).putInt(1).putInt(ENTRY).putInt(52).putInt(0).putInt(0);
+        out.putShort((short) 2)
+                .putShort((short) 3)
+                .putInt(1)
+                .putInt(ENTRY)
+                .putInt(52)
+                .putInt(0)
+                .putInt(0);
         out.putShort((short) 52).putShort((short) 32).putShort((short) 2);
         out.position(52);
         header(out, 4, note, 0, 20);
         header(out, 1, content, ENTRY, code.length);
-        out.putInt(4).putInt(4).putInt(18).put("Xen\0".getBytes(StandardCharsets.US_ASCII)).putInt(ENTRY);
+        out.putInt(4)
+                .putInt(4)
+                .putInt(18)
+                .put("Xen\0".getBytes(StandardCharsets.US_ASCII))
+                .putInt(ENTRY);
         out.put(code);
         Path file = directory.resolve("kernel.elf");
         Files.write(file, out.array());

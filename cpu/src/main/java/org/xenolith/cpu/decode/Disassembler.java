@@ -5,7 +5,8 @@ import java.util.List;
 import org.xenolith.cpu.VcpuState;
 
 /**
- * Writes instructions as people read them: Intel syntax, from the same table that the processor executes. Not thread-safe.
+ * Writes instructions as people read them: Intel syntax, from the same table that the processor executes. Not
+ * thread-safe.
  *
  * <p>{@code mov rax, qword ptr [rip+0x1234]  # jiffies}. Mnemonics and operands follow the manuals (SDM vol. 2); what
  * an address means is asked of {@link Symbols} and written behind a {@code #}, or in place of a branch target.

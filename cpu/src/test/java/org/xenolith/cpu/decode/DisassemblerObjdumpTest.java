@@ -16,12 +16,13 @@ import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
 /**
- * Our disassembly of a real program next to objdump's. {@code -Dxenolith.objdump.file=FILE} names another program, such as
- * an unpacked kernel, and {@code -Dxenolith.objdump.instructions=N} how much of it.
+ * Our disassembly of a real program next to objdump's. {@code -Dxenolith.objdump.file=FILE} names another program, such
+ * as an unpacked kernel, and {@code -Dxenolith.objdump.instructions=N} how much of it.
  */
 class DisassemblerObjdumpTest {
     private static final Path OBJDUMP = Path.of("/usr/bin/objdump");
-    private static final List<String> PROGRAMS = List.of("/usr/bin/busybox", "/usr/bin/bash", "/usr/bin/objdump", "/bin/sh");
+    private static final List<String> PROGRAMS =
+            List.of("/usr/bin/busybox", "/usr/bin/bash", "/usr/bin/objdump", "/bin/sh");
     /** What the table does not have: AVX and later, virtualization. objdump knows them. */
     private static final String UNKNOWN_HERE = "(v[a-z0-9]+|monitor.*|mwait.*|xbegin|xend|xtest|xabort|k[a-z]+[bwdq]|"
             + "encl.|xsaves.*|xrstors.*|invept|wbnoinvd|clzero|rdpru|serialize|incssp.|rstorssp|setssbsy|"
@@ -34,7 +35,10 @@ class DisassemblerObjdumpTest {
         String named = System.getProperty("xenolith.objdump.file");
         String file = named != null
                 ? named
-                : PROGRAMS.stream().filter(p -> Files.exists(Path.of(p))).findFirst().orElseThrow();
+                : PROGRAMS.stream()
+                        .filter(p -> Files.exists(Path.of(p)))
+                        .findFirst()
+                        .orElseThrow();
         int wanted = Integer.getInteger("xenolith.objdump.instructions", 100_000);
         Process process = new ProcessBuilder(OBJDUMP.toString(), "-d", "-w", "-M", "intel", file)
                 .redirectError(ProcessBuilder.Redirect.DISCARD)

@@ -38,7 +38,8 @@ final class ObjdumpText {
         String old;
         do {
             old = s;
-            s = s.replaceAll("^(data16|addr32|cs|ds|es|ss|bnd|notrack|rex\\.?[wrxb]*|xacquire|xrelease)\\s+(?=[a-z])", "");
+            s = s.replaceAll(
+                    "^(data16|addr32|cs|ds|es|ss|bnd|notrack|rex\\.?[wrxb]*|xacquire|xrelease)\\s+(?=[a-z])", "");
         } while (!s.equals(old));
         s = s.replaceAll("\\s*,\\s*", ",").replaceAll("\\s+", " ");
         s = strings(s);
@@ -54,9 +55,11 @@ final class ObjdumpText {
         s = s.replaceAll("\\b0x0+(?=[0-9a-f])", "0x");
         s = s.replaceAll("[+-]0x0\\]", "]").replace("+riz*1", "").replace("+eiz*1", "");
         s = s.replaceAll("cs:\\[", "[").replaceAll("(ds|es|ss):(?=\\[)", "");
-        Matcher distance = Pattern.compile("\\[rip\\+0x([89a-f][0-9a-f]{15})\\]").matcher(s);
+        Matcher distance =
+                Pattern.compile("\\[rip\\+0x([89a-f][0-9a-f]{15})\\]").matcher(s);
         if (distance.find()) {
-            s = distance.replaceFirst("[rip-0x" + Long.toHexString(-Long.parseUnsignedLong(distance.group(1), 16)) + "]");
+            s = distance.replaceFirst(
+                    "[rip-0x" + Long.toHexString(-Long.parseUnsignedLong(distance.group(1), 16)) + "]");
         }
         s = s.replace("[riz*1", "[").replace("oword ptr", "xmmword ptr");
         // Branch targets come without 0x.
@@ -68,8 +71,7 @@ final class ObjdumpText {
 
     /** {@code movs QWORD PTR es:[rdi],QWORD PTR ds:[rsi]} is movsq. */
     private static String strings(String s) {
-        Matcher m = Pattern.compile(
-                        "^(rep[a-z]* )?(movs|stos|lods|scas|cmps|ins|outs) (.*)$")
+        Matcher m = Pattern.compile("^(rep[a-z]* )?(movs|stos|lods|scas|cmps|ins|outs) (.*)$")
                 .matcher(s);
         if (!m.matches() || m.group(3).contains("xmm")) {
             return s;

@@ -9,8 +9,8 @@ import org.xenolith.services.symbols.Symbol;
 import org.xenolith.services.symbols.SymbolTable;
 
 /**
- * Who called whom. Stock kernels keep no frame pointers and their unwind tables are private to each version, so this reads
- * the stack word by word and keeps what looks like a return address: it points into kernel code, behind a CALL.
+ * Who called whom. Stock kernels keep no frame pointers and their unwind tables are private to each version, so this
+ * reads the stack word by word and keeps what looks like a return address: it points into kernel code, behind a CALL.
  *
  * <p>A frame whose CALL goes to the function that was found before is certain; the others get a question mark, because
  * stacks are full of remains of earlier calls. Interrupt frames are recognised and followed.

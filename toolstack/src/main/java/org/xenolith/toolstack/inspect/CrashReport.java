@@ -6,8 +6,8 @@ import java.util.function.Supplier;
 import org.xenolith.cpu.VcpuState;
 
 /**
- * One screen about a guest that stopped: why, where, what was in the registers, what code that is, who called it, what the
- * kernel said last.
+ * One screen about a guest that stopped: why, where, what was in the registers, what code that is, who called it, what
+ * the kernel said last.
  */
 public final class CrashReport {
     private static final int FRAMES = 14;

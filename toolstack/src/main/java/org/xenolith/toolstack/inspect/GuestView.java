@@ -89,7 +89,7 @@ public final class GuestView {
         return copy(address -> kernelAddress(state, address), linear, to, length);
     }
 
-    /** Little-endian 64-bit value at a linear address, as the kernel sees it; {@code otherwise} when it is not mapped. */
+    /** Little-endian 64-bit value at a linear address as the kernel sees it, or {@code otherwise} when not mapped. */
     public long readLong(VcpuState state, long linear, long otherwise) {
         byte[] bytes = new byte[8];
         if (readKernel(state, linear, bytes, 8) < 8) {

@@ -7,8 +7,8 @@ import org.xenolith.cpu.VcpuState;
 import org.xenolith.memory.GuestPhysical;
 
 /**
- * A walk through the page tables of the moment that keeps every step (Intel SDM vol. 3, chapter 4). Sets no accessed bits
- * and raises no faults.
+ * A walk through the page tables of the moment that keeps every step (Intel SDM vol. 3, chapter 4). Sets no accessed
+ * bits and raises no faults.
  *
  * @param mode what kind of paging is on
  * @param levels the entries on the way, from the root
