@@ -81,7 +81,8 @@ public final class Domain implements AutoCloseable {
             SecureRandom random = new SecureRandom();
             LongSupplier randomness = config.deterministic() ? seeded::nextLong : random::nextLong;
             DomainClock clock = config.deterministic() ? new VirtualClock(VIRTUAL_SPEED, 0) : new HostClock();
-            CpuidPolicy policy = CpuidPolicy.standard();
+            CpuidPolicy standard = CpuidPolicy.standard();
+            CpuidPolicy policy = config.forcedEmulation() ? standard.withForcedEmulation() : standard;
             DomainParts parts = new DomainParts(
                     machine,
                     new Domains(),
@@ -259,7 +260,7 @@ public final class Domain implements AutoCloseable {
         if (!detail.message().isEmpty()) {
             // A defect's message may have several lines; a reason has one.
             String reason = detail.message().lines().findFirst().orElse("");
-            return new DomainOutcome.Crash(reason, inspector.crashReport(detail, reason));
+            return new DomainOutcome.Crash(reason, inspector.crashReport(detail, reason), detail.cause() != null);
         }
         return switch (detail.reason()) {
             case ShutdownReason.POWEROFF -> new DomainOutcome.PowerOff();

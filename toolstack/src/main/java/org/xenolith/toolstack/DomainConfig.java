@@ -18,6 +18,7 @@ import org.xenolith.services.symbols.SymbolTable;
  * @param memoryBytes RAM
  * @param vcpus virtual CPUs
  * @param deterministic time is derived from retired instructions, and randomness from a seed
+ * @param forcedEmulation UD2 followed by "xen" is a prefix, as test programs for emulators want it, and not #UD
  * @param trace what to trace, and to whom; empty for nothing
  * @param symbols of the kernel, for traces and reports; empty to take what the kernel carries itself
  */
@@ -30,6 +31,7 @@ public record DomainConfig(
         long memoryBytes,
         int vcpus,
         boolean deterministic,
+        boolean forcedEmulation,
         Optional<TraceConfig> trace,
         Optional<SymbolTable> symbols) {
     public static final long DEFAULT_MEMORY = 512L << 20;
@@ -53,6 +55,7 @@ public record DomainConfig(
         private long memoryBytes = DEFAULT_MEMORY;
         private int vcpus = 1;
         private boolean deterministic;
+        private boolean forcedEmulation;
         private TraceConfig trace;
         private SymbolTable symbols;
 
@@ -101,6 +104,11 @@ public record DomainConfig(
             return this;
         }
 
+        public Builder forcedEmulation(boolean value) {
+            forcedEmulation = value;
+            return this;
+        }
+
         public Builder trace(TraceConfig value) {
             trace = value;
             return this;
@@ -121,6 +129,7 @@ public record DomainConfig(
                     memoryBytes,
                     vcpus,
                     deterministic,
+                    forcedEmulation,
                     Optional.ofNullable(trace),
                     Optional.ofNullable(symbols));
         }
