@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -34,7 +35,7 @@ class DebianPackagesTest {
         };
         try (TarArchiveOutputStream tar = new TarArchiveOutputStream(packed)) {
             for (int i = 0; i < namesAndContents.length; i += 2) {
-                byte[] contents = namesAndContents[i + 1].getBytes();
+                byte[] contents = namesAndContents[i + 1].getBytes(StandardCharsets.UTF_8);
                 TarArchiveEntry entry = new TarArchiveEntry("./" + namesAndContents[i]);
                 entry.setSize(contents.length);
                 tar.putArchiveEntry(entry);
@@ -45,7 +46,7 @@ class DebianPackagesTest {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (ArArchiveOutputStream ar = new ArArchiveOutputStream(bytes)) {
             for (var member : List.of("debian-binary", "control.tar.xz", dataMember)) {
-                byte[] contents = member.startsWith("data") ? tarBytes.toByteArray() : "2.0\n".getBytes();
+                byte[] contents = member.startsWith("data") ? tarBytes.toByteArray() : "2.0\n".getBytes(StandardCharsets.UTF_8);
                 ar.putArchiveEntry(new ArArchiveEntry(member, contents.length));
                 ar.write(contents);
                 ar.closeArchiveEntry();

@@ -5,38 +5,39 @@ import org.xenolith.cpu.core.Cpu;
 
 /**
  * One decoded instruction: the row of the table it matched and the fields of its encoding. Immutable, and independent of
- * the virtual address it was decoded at: positions are counted from the start of its block.
+ * the virtual address it was decoded at: positions are counted from the start of its block. A guest that has run for a while
+ * has hundreds of thousands of these, so the fields are as narrow as they can be.
  */
 public final class Insn {
     /** The row of the instruction table. */
     public final Row row;
     /** Offset of the first byte from the start of the block, and of the byte behind the instruction. */
-    public final int offset;
+    public final short offset;
 
-    public final int next;
+    public final short next;
     /** Mode of the code segment, effective operand size and effective address size, each 1 = 16, 2 = 32, 3 = 64 bits. */
-    public final int mode;
+    public final byte mode;
 
-    public final int operandSize;
-    public final int addressSize;
+    public final byte operandSize;
+    public final byte addressSize;
     /** Prefixes: F3, F2, F0. A mandatory F3 or F2 shows here too. */
     public final boolean rep;
 
     public final boolean repne;
     public final boolean lock;
     /** REX byte (0x40..0x4F) or 0. For VEX instructions its W, R, X and B bits hold the VEX ones. */
-    public final int rex;
+    public final short rex;
     /** Segment override, or -1. */
-    public final int segment;
+    public final byte segment;
     /** Last opcode byte. */
-    public final int opcode;
+    public final short opcode;
     /** ModRM fields, REX-extended; {@code mod} is -1 without a ModRM byte. */
-    public final int mod;
+    public final byte mod;
 
-    public final int reg;
-    public final int rm;
+    public final byte reg;
+    public final byte rm;
     /** VEX.vvvv (not inverted), or 0. */
-    public final int vvvv;
+    public final byte vvvv;
     /** The memory operand of ModRM, moffs or a string instruction; null when there is none. */
     public final Mem mem;
     /** First immediate (sign-extended as its operand kind says), branch displacement, or far offset. */
@@ -46,21 +47,21 @@ public final class Insn {
 
     Insn(Decoder d, Row row) {
         this.row = row;
-        offset = d.offset;
-        next = d.position;
-        mode = d.mode;
-        operandSize = d.operandSize;
-        addressSize = d.addressSize;
+        offset = (short) d.offset;
+        next = (short) d.position;
+        mode = (byte) d.mode;
+        operandSize = (byte) d.operandSize;
+        addressSize = (byte) d.addressSize;
         rep = d.rep;
         repne = d.repne;
         lock = d.lock;
-        rex = d.rex;
-        segment = d.segment;
-        opcode = d.opcode;
-        mod = d.mod;
-        reg = d.reg;
-        rm = d.rm;
-        vvvv = d.vvvv;
+        rex = (short) d.rex;
+        segment = (byte) d.segment;
+        opcode = (short) d.opcode;
+        mod = (byte) d.mod;
+        reg = (byte) d.reg;
+        rm = (byte) d.rm;
+        vvvv = (byte) d.vvvv;
         mem = d.mem;
         imm = d.imm;
         imm2 = d.imm2;

@@ -43,6 +43,8 @@ final class CodePages {
     private final Map<Long, Page> pages = new HashMap<>();
 
     private Page last = new Page(-1);
+    /** Operations of all blocks entered since the last {@link #clear}, dead ones included. */
+    private int operations;
 
     /** The page of a frame, or null. */
     Page page(long frame) {
@@ -63,6 +65,7 @@ final class CodePages {
 
     /** Enters a block; true when a frame holds code for the first time, so that stores to it must be watched. */
     boolean add(Block block) {
+        operations += block.ops.length;
         long frame = block.host & -4096L;
         boolean first = !hasCode(frame);
         Page page = first ? create(frame) : page(frame);
@@ -142,6 +145,11 @@ final class CodePages {
         return false;
     }
 
+    /** Operations decoded since the last {@link #clear}: an upper bound of what the cache holds. */
+    int operations() {
+        return operations;
+    }
+
     /** Frames with code. */
     int size() {
         return pages.size();
@@ -159,5 +167,6 @@ final class CodePages {
         }
         pages.clear();
         last = new Page(-1);
+        operations = 0;
     }
 }

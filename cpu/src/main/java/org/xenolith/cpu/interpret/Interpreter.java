@@ -32,6 +32,9 @@ import org.xenolith.memory.Raw;
  */
 public final class Interpreter implements Engine, AutoCloseable {
     private static final int MAX_BLOCK = 48;
+    /** Decoded operations to keep, about 100 bytes each; a boot to a shell needs 400,000. */
+    private static final int MAX_OPERATIONS = 800_000;
+
     private static final int JUMP_CACHE = 1 << 13;
     private static final int JUMP_PAGES = 1 << 12;
     private static final int MAX_GENERATION = 1 << 13;
@@ -470,6 +473,9 @@ public final class Interpreter implements Engine, AutoCloseable {
         int offset = (int) va & 4095;
         Block block = page == null ? null : page.find(offset, c.mode);
         if (block == null) {
+            if (pages.operations() > MAX_OPERATIONS) {
+                forgetCode();
+            }
             block = decode(va, MAX_BLOCK);
             if (pages.add(block)) {
                 c.watchFrame(frame);
@@ -492,6 +498,14 @@ public final class Interpreter implements Engine, AutoCloseable {
             highHasLocalPages |= va < 0 && (!c.fetchedGlobal(va) || block.straddles);
         }
         return block;
+    }
+
+    /** Starts the cache of decoded code anew: it must not grow with everything that a guest ever ran. */
+    private void forgetCode() {
+        pages.clear();
+        Arrays.fill(jumpTags, 0);
+        Arrays.fill(jumpBlocks, null);
+        c.flushTlb();
     }
 
     private void rememberPage(long va) {
