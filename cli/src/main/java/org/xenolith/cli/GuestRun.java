@@ -259,6 +259,11 @@ final class GuestRun {
             case DomainOutcome.Crash crash -> {
                 output.showHeldBack(System.err);
                 System.err.println(crash.report().stripTrailing());
+                if (crash.isOurDefect()) {
+                    yield say(
+                            ExitStatus.INTERNAL,
+                            crash.reason() + "; please report it (XENO_DEBUG=1 shows the details)");
+                }
                 String advice =
                         crash.reason().startsWith("triple fault") ? "; --trace exception shows what led to it" : "";
                 yield say(ExitStatus.CRASH, "the guest crashed: " + crash.reason() + advice);

@@ -24,8 +24,9 @@ public sealed interface DomainOutcome {
      *
      * @param reason one line
      * @param report a screenful: registers, code, stack, symbols
+     * @param isOurDefect it was not the guest's fault but Xenolith's
      */
-    record Crash(String reason, String report) implements DomainOutcome {}
+    record Crash(String reason, String report, boolean isOurDefect) implements DomainOutcome {}
 
     /** The operator destroyed the domain. */
     record Destroyed() implements DomainOutcome {}

@@ -147,6 +147,9 @@ public final class Inspector {
     String crashReport(ShutdownDetail detail, String reason) {
         int id = Math.max(detail.vcpu(), 0);
         VcpuState state = vcpu(id).state();
+        if (writer != null) {
+            writer.finish(id, state);
+        }
         String processor = String.format(
                 "virtual CPU %d of %d, engine %s, %.3f s of guest time",
                 id,

@@ -1,6 +1,8 @@
 package org.xenolith.toolstack;
 
+import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import org.xenolith.cpu.CpuTracer;
 import org.xenolith.cpu.VcpuState;
@@ -26,6 +28,7 @@ final class TraceWriter implements Trace {
 
     private final Set<TraceConfig.Kind> kinds;
     private final Consumer<String> sink;
+    private final Map<Integer, Processor> processors = new ConcurrentHashMap<>();
     private Domain domain;
     private GuestView view;
 
@@ -41,9 +44,20 @@ final class TraceWriter implements Trace {
 
     /** The part of the trace that an engine must tell; null when nothing of it is wanted. */
     CpuTracer forProcessor(int id) {
-        return kinds.contains(TraceConfig.Kind.INSN) || kinds.contains(TraceConfig.Kind.EXCEPTION)
-                ? new Processor(id)
-                : null;
+        if (!kinds.contains(TraceConfig.Kind.INSN) && !kinds.contains(TraceConfig.Kind.EXCEPTION)) {
+            return null;
+        }
+        Processor processor = new Processor(id);
+        processors.put(id, processor);
+        return processor;
+    }
+
+    /** Writes the line of the last instruction, which waits for what it changes. On the processor's thread. */
+    void finish(int id, VcpuState state) {
+        Processor processor = processors.get(id);
+        if (processor != null) {
+            processor.finish(state);
+        }
     }
 
     private void line(int id, long retired, String text) {

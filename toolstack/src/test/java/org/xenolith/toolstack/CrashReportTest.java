@@ -69,6 +69,34 @@ class CrashReportTest {
     }
 
     @Test
+    void aDefectOfOursCrashesTheDomainAndTellsItInOneLine() throws Exception {
+        TraceConfig broken = new TraceConfig(EnumSet.of(TraceConfig.Kind.PORT), line -> {
+            throw new IllegalStateException("first line\nsecond line");
+        });
+        DomainConfig config = DomainConfig.of(TinyKernel.write(directory, TinyKernel.BUSY))
+                .memoryBytes(16 << 20)
+                .trace(broken)
+                .build();
+        try (Domain domain = Domain.create(config)) {
+            domain.start();
+            DomainOutcome.Crash crash = (DomainOutcome.Crash) domain.await();
+            assertThat(crash.isOurDefect()).isTrue();
+            assertThat(crash.reason())
+                    .startsWith("defect in Xenolith while d1v0 was at 0x10000")
+                    .endsWith("first line");
+            assertThat(crash.report()).doesNotContain("\tat ");
+        }
+    }
+
+    @Test
+    void theLastInstructionBeforeACrashIsTraced() throws Exception {
+        try (Domain domain = start(TinyKernel.TRIPLE_FAULT, TraceConfig.Kind.INSN)) {
+            domain.await();
+        }
+        assertThat(trace.getLast()).contains("10000c ud2");
+    }
+
+    @Test
     void portsAreTracedWithTheirSize() throws Exception {
         try (Domain domain = start(TinyKernel.BUSY, TraceConfig.Kind.PORT)) {
             while (trace.isEmpty()) {

@@ -39,7 +39,7 @@ class DisassemblerObjdumpTest {
                         .filter(p -> Files.exists(Path.of(p)))
                         .findFirst()
                         .orElseThrow();
-        int wanted = Integer.getInteger("xenolith.objdump.instructions", 100_000);
+        int wanted = Integer.getInteger("xenolith.objdump.instructions", 60_000);
         Process process = new ProcessBuilder(OBJDUMP.toString(), "-d", "-w", "-M", "intel", file)
                 .redirectError(ProcessBuilder.Redirect.DISCARD)
                 .start();
