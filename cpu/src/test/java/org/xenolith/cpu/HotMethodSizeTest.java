@@ -22,8 +22,10 @@ class HotMethodSizeTest {
 
     /** Compiled main classes of this room, and of every other room that is built beside it. */
     private static List<Path> rooms() throws URISyntaxException, IOException {
-        URI ours = Engine.class.getProtectionDomain().getCodeSource().getLocation().toURI();
-        URI memory = Raw.class.getProtectionDomain().getCodeSource().getLocation().toURI();
+        URI ours =
+                Engine.class.getProtectionDomain().getCodeSource().getLocation().toURI();
+        URI memory =
+                Raw.class.getProtectionDomain().getCodeSource().getLocation().toURI();
         List<Path> roots = new ArrayList<>(List.of(Path.of(ours), Path.of(memory)));
         // <project>/cpu/target/classes
         Path project = Path.of(ours).resolve("../../..").normalize();
@@ -43,7 +45,8 @@ class HotMethodSizeTest {
         int methods = 0;
         for (Path root : rooms()) {
             try (Stream<Path> files = Files.walk(root)) {
-                for (Path file : files.filter(f -> f.toString().endsWith(".class")).toList()) {
+                for (Path file :
+                        files.filter(f -> f.toString().endsWith(".class")).toList()) {
                     var model = ClassFile.of().parse(file);
                     for (MethodModel method : model.methods()) {
                         methods++;
@@ -58,6 +61,8 @@ class HotMethodSizeTest {
             }
         }
         assertThat(methods).isGreaterThan(500);
-        assertThat(tooBig).as("methods over %d bytes of bytecode", HUGE_METHOD_LIMIT).isEmpty();
+        assertThat(tooBig)
+                .as("methods over %d bytes of bytecode", HUGE_METHOD_LIMIT)
+                .isEmpty();
     }
 }

@@ -25,8 +25,8 @@ class InstructionTableTest {
             int dot = name.indexOf('.');
             try {
                 boolean found = false;
-                for (Method method :
-                        Class.forName("org.xenolith.cpu.semantics." + name.substring(0, dot)).getDeclaredMethods()) {
+                for (Method method : Class.forName("org.xenolith.cpu.semantics." + name.substring(0, dot))
+                        .getDeclaredMethods()) {
                     Class<?>[] types = method.getParameterTypes();
                     found |= method.getName().equals(name.substring(dot + 1))
                             && Modifier.isPublic(method.getModifiers())
@@ -34,7 +34,8 @@ class InstructionTableTest {
                             && types.length > 1
                             && types[0] == Cpu.class
                             && (types[1] == int.class || types[1] == long.class || types[1] == Insn.class)
-                            && (types[types.length - 1] == int.class && types.length > 2 || !row.semantics.contains("#"));
+                            && (types[types.length - 1] == int.class && types.length > 2
+                                    || !row.semantics.contains("#"));
                 }
                 if (!found) {
                     missing.add(row.text);
@@ -74,7 +75,8 @@ class InstructionTableTest {
                 Insn insn = decoder.decode(at -> at < code.length ? code[at] & 0xff : 0xCC, 0, encoded.mode());
                 if (insn == null || insn.row != row || insn.length() != code.length) {
                     wrong.add(row.text + ": " + java.util.HexFormat.of().formatHex(code) + " in mode " + encoded.mode()
-                            + " gives " + (insn == null ? decoder.result() : insn.row.text + ", length " + insn.length()));
+                            + " gives "
+                            + (insn == null ? decoder.result() : insn.row.text + ", length " + insn.length()));
                     break;
                 }
             }
@@ -87,7 +89,20 @@ class InstructionTableTest {
         for (Row row : ROWS) {
             assertThat(row.attributes)
                     .as(row.text)
-                    .isSubsetOf("lock", "end", "d64", "f64", "o64", "i64", "creg", "modrm", "sys", "nonoracle", "align", "st", "ulp");
+                    .isSubsetOf(
+                            "lock",
+                            "end",
+                            "d64",
+                            "f64",
+                            "o64",
+                            "i64",
+                            "creg",
+                            "modrm",
+                            "sys",
+                            "nonoracle",
+                            "align",
+                            "st",
+                            "ulp");
         }
     }
 }

@@ -3,8 +3,8 @@ package org.xenolith.cpu.oracle;
 import java.util.SplittableRandom;
 
 /**
- * The register state that a seed stands for. The text form of a case names its seed and what differs from this; so a change
- * here (or in {@link Values}) makes all recorded fixtures meaningless, and they must be recorded again.
+ * The register state that a seed stands for. The text form of a case names its seed and what differs from this; so a
+ * change here (or in {@link Values}) makes all recorded fixtures meaningless, and they must be recorded again.
  */
 final class BaseState {
     static final long ARITHMETIC = 0x8D5;

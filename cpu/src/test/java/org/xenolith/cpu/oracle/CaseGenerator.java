@@ -9,7 +9,8 @@ import org.xenolith.cpu.decode.Row;
 
 /**
  * Makes test cases from rows of the instruction table: all encodings of the row's operands (sizes, addressing modes,
- * prefixes), values from {@link Values}, and for the few instructions that need it, operands that make sense together.
+ * prefixes), values from {@link Values}, and for the few instructions that need it, operands that make sense
+ * together.
  */
 final class CaseGenerator {
     private static final int RAX = 0;
@@ -124,7 +125,16 @@ final class CaseGenerator {
 
     /** True for rows that leave at most AF undefined, do not read it, and touch no memory but their operand. */
     static boolean fitsSequence(Row row) {
-        boolean family = List.of("Arithmetic", "Moves", "Bits", "SseInteger", "SseMoves", "SseShuffle", "Mmx", "Shifts", "Atomics")
+        boolean family = List.of(
+                        "Arithmetic",
+                        "Moves",
+                        "Bits",
+                        "SseInteger",
+                        "SseMoves",
+                        "SseShuffle",
+                        "Mmx",
+                        "Shifts",
+                        "Atomics")
                 .contains(row.semantics.substring(0, row.semantics.indexOf('.')));
         boolean fits = (row.undefinedFlags & ~AF) == 0
                 && !row.has("sys")
@@ -201,8 +211,12 @@ final class CaseGenerator {
     private void prefixes() {
         boolean control = family("Control");
         boolean far = family("FarControl");
-        boolean sized = family("Stack") || semantics.endsWith(".cbw") || semantics.endsWith(".cwd") || semantics.endsWith("#9")
-                || family("X87Control") || far;
+        boolean sized = family("Stack")
+                || semantics.endsWith(".cbw")
+                || semantics.endsWith(".cwd")
+                || semantics.endsWith("#9")
+                || family("X87Control")
+                || far;
         for (OperandSpec spec : row.operands) {
             sized |= "vz".indexOf(spec.size()) >= 0;
         }
@@ -215,9 +229,8 @@ final class CaseGenerator {
         // Far pointers of 64 bits: Intel has them, AMD ignores REX.W.
         boolean farPointer = semantics.equals("FarControl.jmpfRm") || semantics.equals("FarControl.callfRm");
         rexW = is64 && !farPointer && (row.rexW >= 0 ? row.rexW == 1 : one(3));
-        operandSize = is64
-                ? row.force64 || rexW ? 3 : p66 && !row.vex ? 1 : row.default64 ? 3 : 2
-                : p66 && !row.vex ? 1 : 2;
+        operandSize =
+                is64 ? row.force64 || rexW ? 3 : p66 && !row.vex ? 1 : row.default64 ? 3 : 2 : p66 && !row.vex ? 1 : 2;
         if (family("Strings") && row.prefix == Row.ANY) {
             repeat = one(2) ? one(2) ? 0xF3 : 0xF2 : 0;
         } else if (row.prefix == 0xF3 || row.prefix == 0xF2) {
@@ -282,8 +295,12 @@ final class CaseGenerator {
     }
 
     private boolean bitString() {
-        return family("Bits") && memory && (semantics.endsWith(".bt") || semantics.endsWith(".bts")
-                || semantics.endsWith(".btr") || semantics.endsWith(".btc"));
+        return family("Bits")
+                && memory
+                && (semantics.endsWith(".bt")
+                        || semantics.endsWith(".bts")
+                        || semantics.endsWith(".btr")
+                        || semantics.endsWith(".btc"));
     }
 
     private int free() {
@@ -327,13 +344,12 @@ final class CaseGenerator {
             // Locked accesses across cache lines are slow on purpose on some hosts.
             align = Integer.highestOneBit(bytes);
         }
-        long at =
-                switch (sequence ? 2 + r.nextInt(62) : r.nextInt(64)) {
-                    case 0 -> Layout.DATA + Layout.DATA_SIZE - r.nextInt(bytes);
-                    case 1 -> Layout.DATA - r.nextInt(bytes + 1);
-                    case 2, 3, 4, 5 -> Layout.DATA + 0x1000 - r.nextInt(bytes);
-                    default -> Layout.DATA + r.nextInt(Layout.DATA_SIZE - bytes + 1);
-                };
+        long at = switch (sequence ? 2 + r.nextInt(62) : r.nextInt(64)) {
+            case 0 -> Layout.DATA + Layout.DATA_SIZE - r.nextInt(bytes);
+            case 1 -> Layout.DATA - r.nextInt(bytes + 1);
+            case 2, 3, 4, 5 -> Layout.DATA + 0x1000 - r.nextInt(bytes);
+            default -> Layout.DATA + r.nextInt(Layout.DATA_SIZE - bytes + 1);
+        };
         return at & -(long) align;
     }
 
@@ -406,7 +422,8 @@ final class CaseGenerator {
     }
 
     private void setAddress(int register, long value) {
-        s.gpr[register] = p67 ? s.gpr[register] & 0xffffffff00000000L | value & 0xffffffffL : is64 ? value : value & 0xffffffffL;
+        s.gpr[register] =
+                p67 ? s.gpr[register] & 0xffffffff00000000L | value & 0xffffffffL : is64 ? value : value & 0xffffffffL;
     }
 
     // ---------------------------------------------------------------- operands that must make sense
@@ -582,7 +599,8 @@ final class CaseGenerator {
         boolean signed = semantics.contains("idiv");
         if (w == 0) {
             long low = r.nextInt(256);
-            s.gpr[RAX] = s.gpr[RAX] & ~0xFFFFL | (signed ? (byte) low & 0xFFFF : low) | (one(2) ? r.nextInt(4) << 8 : 0);
+            s.gpr[RAX] =
+                    s.gpr[RAX] & ~0xFFFFL | (signed ? (byte) low & 0xFFFF : low) | (one(2) ? r.nextInt(4) << 8 : 0);
         } else {
             s.gpr[RDX] = one(3) ? r.nextInt(1000) : signed ? s.gpr[RAX] << 64 - (8 << w) >> 63 : 0;
             if (!is64) {
@@ -656,7 +674,8 @@ final class CaseGenerator {
         long from = stringAddress(bytes, down);
         long to = one(4) ? from + r.nextInt(33) - 16 : stringAddress(bytes, down);
         long sourceBase = !is64 || segment < FS ? 0 : segment == FS ? s.fsBase : s.gsBase;
-        s.gpr[RSI] = from - sourceBase & (is64 && !p67 ? -1L : 0xffffffffL) | (p67 ? s.gpr[RSI] & 0xffffffff00000000L : 0);
+        s.gpr[RSI] =
+                from - sourceBase & (is64 && !p67 ? -1L : 0xffffffffL) | (p67 ? s.gpr[RSI] & 0xffffffff00000000L : 0);
         s.gpr[RDI] = to & (is64 && !p67 ? -1L : 0xffffffffL) | (p67 ? s.gpr[RDI] & 0xffffffff00000000L : 0);
         if (semantics.contains("cmps") || semantics.contains("scas")) {
             // Some equal elements, so that repetition goes on for a while.
@@ -722,7 +741,10 @@ final class CaseGenerator {
             put((rexW ? 0x80 : 0) | (hasVvvv ? ~vvvv & 15 : 15) << 3 | Math.max(row.vexL, 0) << 2 | pp, 1);
         } else {
             boolean usesReg = row.hasModRm() && row.modrm < 0;
-            int rex = 0x40 | (rexW ? 8 : 0) | (usesReg ? r4 << 2 : 0) | (usesReg ? x4 << 1 : 0)
+            int rex = 0x40
+                    | (rexW ? 8 : 0)
+                    | (usesReg ? r4 << 2 : 0)
+                    | (usesReg ? x4 << 1 : 0)
                     | (usesReg || row.plusR ? b4 : 0);
             if (is64 && (rex != 0x40 || one(4))) {
                 put(rex, 1);
@@ -792,14 +814,13 @@ final class CaseGenerator {
         for (OperandSpec spec : operands) {
             switch (spec.kind()) {
                 case IMM -> {
-                    int bytes =
-                            switch (spec.size()) {
-                                case 'b' -> 1;
-                                case 'w' -> 2;
-                                case 'd' -> 4;
-                                case 'z' -> operandSize == 1 ? 2 : 4;
-                                default -> 1 << operandSize;
-                            };
+                    int bytes = switch (spec.size()) {
+                        case 'b' -> 1;
+                        case 'w' -> 2;
+                        case 'd' -> 4;
+                        case 'z' -> operandSize == 1 ? 2 : 4;
+                        default -> 1 << operandSize;
+                    };
                     long value = Values.integer(r);
                     if (semantics.equals("Stack.enter")) {
                         value = bytes == 2 ? r.nextInt(one(4) ? 0x2000 : 64) : r.nextInt(one(4) ? 256 : 4);

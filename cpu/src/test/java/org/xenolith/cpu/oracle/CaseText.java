@@ -9,12 +9,13 @@ import org.xenolith.cpu.decode.Row;
  * Cases and outcomes as lines of text.
  *
  * <pre>
- *   at=SLOT bits=64 code=HEX seed=HEX [steps=HEX] [undefined=HEX] [rax=HEX ..] [flags=HEX] [fcw= fsw= ftw= mxcsr=] [st0=HEX ..] [xmm0=HEX ..] [@OFFSET=BYTES ..]
+ *   at=SLOT bits=64 code=HEX seed=HEX [steps=HEX] [undefined=HEX] [rax=HEX ..] [flags=HEX] [fcw= fsw= ftw= mxcsr=]
+ *   [st0=HEX ..] [xmm0=HEX ..] [@OFFSET=BYTES ..]
  *     -&gt; next|back|forward|fault VECTOR [error= rip= cr2=] [what changed, in the same notation]
  * </pre>
  *
- * Numbers are hexadecimal. The left side lists what differs from {@link BaseState}, the right side what differs from the
- * left.
+ * Numbers are hexadecimal. The left side lists what differs from {@link BaseState}, the right side what differs from
+ * the left.
  */
 final class CaseText {
     private CaseText() {}
@@ -80,7 +81,10 @@ final class CaseText {
 
     private static void patches(StringBuilder t, List<TestCase.Patch> patches) {
         for (TestCase.Patch p : patches) {
-            t.append(" @").append(Integer.toHexString(p.offset())).append('=').append(HexFormat.of().formatHex(p.bytes()));
+            t.append(" @")
+                    .append(Integer.toHexString(p.offset()))
+                    .append('=')
+                    .append(HexFormat.of().formatHex(p.bytes()));
         }
     }
 
@@ -157,7 +161,8 @@ final class CaseText {
     }
 
     private static TestCase.Patch patch(String name, String value) {
-        return new TestCase.Patch(Integer.parseInt(name.substring(1), 16), HexFormat.of().parseHex(value));
+        return new TestCase.Patch(
+                Integer.parseInt(name.substring(1), 16), HexFormat.of().parseHex(value));
     }
 
     private static void set(MachineState s, String name, String value) {

@@ -12,6 +12,7 @@ import org.xenolith.cpu.decode.Row;
 final class Comparison {
     private static final int PAGE_FAULT = 14;
     private static final long RESUME = 0x10000;
+
     private Comparison() {}
 
     static List<String> differences(Row row, TestCase c, Outcome hardware, Outcome ours) {
@@ -35,16 +36,17 @@ final class Comparison {
             field(list, "error", hardware.error & known, ours.error & known);
             field(list, "rip", hardware.rip, ours.rip);
             // The order of CMPS's two loads differs between processors, and how the end of a save area is found.
-            if (hardware.exit == Layout.FAULT + PAGE_FAULT && !row.semantics.startsWith("Strings.cmps")
+            if (hardware.exit == Layout.FAULT + PAGE_FAULT
+                    && !row.semantics.startsWith("Strings.cmps")
                     && !row.semantics.startsWith("Fxsave")) {
                 // Which byte of a large operand is touched first is the processor's secret.
-                boolean large = row.semantics.startsWith("X87Control")
-                        || row.semantics.startsWith("FarControl");
+                boolean large = row.semantics.startsWith("X87Control") || row.semantics.startsWith("FarControl");
                 long page = large ? -4096 : -1;
                 field(list, "cr2", hardware.cr2 & page, ours.cr2 & page);
             }
         }
-        boolean machineDependent = !fault && row.has("nonoracle")
+        boolean machineDependent = !fault
+                && row.has("nonoracle")
                 && !row.semantics.startsWith("SystemRegs")
                 && !row.semantics.startsWith("Fxsave.fx");
         MachineState a = hardware.out;
@@ -61,7 +63,8 @@ final class Comparison {
         long mask = ~(RESUME | c.undefined | (fault ? 0 : UndefinedFlags.mask(row, c)));
         if (!machineDependent) {
             if (((a.rflags ^ b.rflags) & mask) != 0) {
-                list.add("flags " + flags(a.rflags) + " / " + flags(b.rflags) + " of mask " + Long.toHexString(mask & 0xffff));
+                list.add("flags " + flags(a.rflags) + " / " + flags(b.rflags) + " of mask "
+                        + Long.toHexString(mask & 0xffff));
             }
         }
         field(list, "fs", a.fsBase, b.fsBase);
@@ -174,8 +177,9 @@ final class Comparison {
             case Layout.EXIT_FORWARD -> "forward";
             case Layout.CRASH -> "crash";
             case Layout.ASTRAY -> "rip=" + Long.toHexString(o.rip);
-            default -> "fault " + (o.exit - Layout.FAULT) + " error " + Integer.toHexString(o.error) + " rip "
-                    + Long.toHexString(o.rip) + " cr2 " + Long.toHexString(o.cr2);
+            default ->
+                "fault " + (o.exit - Layout.FAULT) + " error " + Integer.toHexString(o.error) + " rip "
+                        + Long.toHexString(o.rip) + " cr2 " + Long.toHexString(o.cr2);
         };
     }
 

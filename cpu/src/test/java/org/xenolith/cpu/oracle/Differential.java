@@ -13,7 +13,8 @@ import org.xenolith.memory.Raw;
 /** Runs cases on both processors, a batch at a time and side by side, and hands mismatches to somebody. */
 final class Differential implements AutoCloseable {
     /** A case that came out differently. */
-    record Mismatch(Row row, TestCase testCase, Outcome hardware, Outcome ours, List<String> differences, String broken) {
+    record Mismatch(
+            Row row, TestCase testCase, Outcome hardware, Outcome ours, List<String> differences, String broken) {
         @Override
         public String toString() {
             return row.text.replaceAll("\\s+", " ") + "\n  " + CaseText.format(testCase) + "\n  hardware "
@@ -57,11 +58,10 @@ final class Differential implements AutoCloseable {
             if (rows.get(i).semantics.equals("Fxsave.fxsave")) {
                 hardware.hideMxcsrMask(cases.get(i));
             }
-            List<String> differences =
-                    Comparison.differences(rows.get(i), cases.get(i), hardware, ours.get(i));
+            List<String> differences = Comparison.differences(rows.get(i), cases.get(i), hardware, ours.get(i));
             if (!differences.isEmpty() || broken.get(i) != null) {
-                mismatches.accept(new Mismatch(
-                        rows.get(i), cases.get(i), hardware, ours.get(i), differences, broken.get(i)));
+                mismatches.accept(
+                        new Mismatch(rows.get(i), cases.get(i), hardware, ours.get(i), differences, broken.get(i)));
             }
         }
         ran += count;
@@ -95,8 +95,9 @@ final class Differential implements AutoCloseable {
     /** Random sequences of simple instructions from the given rows. */
     void sequences(List<Row> rows, int count, SplittableRandom random, Consumer<Mismatch> mismatches) {
         List<Row> simple = rows.stream().filter(CaseGenerator::fitsSequence).toList();
-        List<Row> jumps =
-                rows.stream().filter(row -> row.semantics.startsWith("Control.jcc")).toList();
+        List<Row> jumps = rows.stream()
+                .filter(row -> row.semantics.startsWith("Control.jcc"))
+                .toList();
         Map<String, Row> byText = new HashMap<>();
         jumps.forEach(row -> byText.put(row.text, row));
         for (int done = 0; done < count; done += Layout.SLOTS) {

@@ -11,8 +11,9 @@ import java.util.Map;
 import org.xenolith.cpu.decode.Row;
 
 /**
- * Rows that the oracle does not run, each with its reason: {@code oracle/exclusions.txt} ({@code semantics : reason}). Rows
- * with attribute {@code sys} run too, when what they do in a user program is a fault, or stays inside it.
+ * Rows that the oracle does not run, each with its reason: {@code oracle/exclusions.txt}
+ * ({@code semantics : reason}). Rows with attribute {@code sys} run too, when what they do in a user program is a
+ * fault, or stays inside it.
  */
 final class Exclusions {
     private static final String FILE = "/oracle/exclusions.txt";
@@ -39,7 +40,9 @@ final class Exclusions {
             for (String line = reader.readLine(); line != null; line = reader.readLine()) {
                 int colon = line.indexOf(':');
                 if (!line.startsWith("#") && colon > 0) {
-                    reasons.put(line.substring(0, colon).strip(), line.substring(colon + 1).strip());
+                    reasons.put(
+                            line.substring(0, colon).strip(),
+                            line.substring(colon + 1).strip());
                 }
             }
         } catch (IOException e) {

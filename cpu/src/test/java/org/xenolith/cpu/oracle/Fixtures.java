@@ -13,9 +13,9 @@ import java.util.Map;
 import java.util.zip.GZIPInputStream;
 
 /**
- * Results recorded from a real processor, in the notation of {@link CaseText}: a line {@code # key} starts a row's cases,
- * each a line {@code input -> outcome}. {@code fixtures-N.txt.gz} are made by {@link RecordMain}; {@code regressions.txt}
- * is grown by hand, a case for each mismatch ever found.
+ * Results recorded from a real processor, in the notation of {@link CaseText}: a line {@code # key} starts a row's
+ * cases, each a line {@code input -> outcome}. {@code fixtures-N.txt.gz} are made by {@link RecordMain};
+ * {@code regressions.txt} is grown by hand, a case for each mismatch ever found.
  */
 final class Fixtures {
     static final String REGRESSIONS = "/oracle/regressions.txt";

@@ -33,7 +33,8 @@ final class HostFeatures {
             if (Files.isReadable(file)) {
                 for (String line : Files.readAllLines(file)) {
                     if (line.startsWith("flags")) {
-                        flags.addAll(Arrays.asList(line.substring(line.indexOf(':') + 1).strip().split(" ")));
+                        flags.addAll(Arrays.asList(
+                                line.substring(line.indexOf(':') + 1).strip().split(" ")));
                         return;
                     }
                 }

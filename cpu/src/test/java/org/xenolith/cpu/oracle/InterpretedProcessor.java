@@ -11,8 +11,9 @@ import org.xenolith.cpu.testing.TestWorld;
 import org.xenolith.memory.Raw;
 
 /**
- * Runs test cases on the interpreter, as a user program of a long-mode kernel that has nothing but an IDT: the handler of
- * each vector is a HLT, so a fault shows as a halt at the handler's address with its frame on the kernel stack.
+ * Runs test cases on the interpreter, as a user program of a long-mode kernel that has nothing but an IDT: the
+ * handler of each vector is a HLT, so a fault shows as a halt at the handler's address with its frame on the kernel
+ * stack.
  */
 final class InterpretedProcessor implements AutoCloseable {
     private static final long TABLES = 0x10000;
@@ -63,7 +64,12 @@ final class InterpretedProcessor implements AutoCloseable {
         for (int v = 0; v < 32; v++) {
             long handler = HANDLERS + v * 16L;
             memory.write(handler, 1, 0xF4);
-            memory.put64(IDT + v * 16L, handler & 0xffff | 0x10L << 16 | (v == 3 || v == 4 ? 0xEE00L : 0x8E00L) << 32 | handler >>> 16 << 48);
+            memory.put64(
+                    IDT + v * 16L,
+                    handler & 0xffff
+                            | 0x10L << 16
+                            | (v == 3 || v == 4 ? 0xEE00L : 0x8E00L) << 32
+                            | handler >>> 16 << 48);
             memory.put64(IDT + v * 16L + 8, handler >>> 32);
         }
         memory.put64(GDT + 0x10, 0x00AF9B000000FFFFL);

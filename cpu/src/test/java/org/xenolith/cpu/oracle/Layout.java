@@ -1,8 +1,8 @@
 package org.xenolith.cpu.oracle;
 
 /**
- * Addresses that a test case sees, the same natively and interpreted. All are below 2 GiB, so that absolute and 32-bit
- * addressing reach them.
+ * Addresses that a test case sees, the same natively and interpreted. All are below 2 GiB, so that absolute and
+ * 32-bit addressing reach them.
  */
 final class Layout {
     /** Code slots: one test case each. */

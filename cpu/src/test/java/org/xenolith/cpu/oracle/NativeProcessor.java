@@ -21,13 +21,13 @@ import org.xenolith.cpu.testing.Asm;
 import org.xenolith.memory.Raw;
 
 /**
- * Runs test cases on the host's own processor. For the child process only: it takes over the process's handlers for the
- * signals of processor faults (those outside of test code go on to the JVM), and code under test can do anything.
+ * Runs test cases on the host's own processor. For the child process only: it takes over the process's handlers for
+ * the signals of processor faults (those outside of test code go on to the JVM), and code under test can do anything.
  *
- * <p>Code is placed through a second, writable mapping of the executable pages. A stub in machine code loads all registers,
- * jumps to the case, and a landing pad behind the instruction brings control back and saves them. A fault in a case enters
- * our handler, also machine code, which notes vector, error code, rip and cr2 and sends the thread to the saving stub; so
- * faults are ordinary results.
+ * <p>Code is placed through a second, writable mapping of the executable pages. A stub in machine code loads all
+ * registers, jumps to the case, and a landing pad behind the instruction brings control back and saves them. A fault
+ * in a case enters our handler, also machine code, which notes vector, error code, rip and cr2 and sends the thread
+ * to the saving stub; so faults are ordinary results.
  */
 final class NativeProcessor {
     private static final int PROT_READ = 1;
@@ -127,7 +127,8 @@ final class NativeProcessor {
         }
         for (int signal : List.of(SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV)) {
             Raw.fill(scratch, 512, (byte) 0);
-            // struct sigaction of glibc: handler, 128 bytes of mask, flags (SA_SIGINFO, SA_ONSTACK, SA_NODEFER), restorer
+            // struct sigaction of glibc: handler, 128 bytes of mask, flags (SA_SIGINFO, SA_ONSTACK, SA_NODEFER),
+            // restorer
             Raw.putLong(scratch, handler);
             Raw.putInt(scratch + 136, 4 | 0x08000000 | 0x40000000);
             if ((int) sigaction.invokeExact(signal, scratch, scratch + 256) != 0) {

@@ -12,9 +12,10 @@ import java.nio.file.StandardOpenOption;
 import org.xenolith.memory.Raw;
 
 /**
- * The child process that runs test cases natively. Its argument is the file that it shares with the parent: {@link
- * #HEADER} bytes, {@link Layout#SLOTS} cases, as many outcomes. It answers a line {@code from to} on standard input with a
- * line on standard output when those cases are done; the case it is at stands in the header, should it die.
+ * The child process that runs test cases natively. Its argument is the file that it shares with the parent:
+ * {@link #HEADER} bytes, {@link Layout#SLOTS} cases, as many outcomes. It answers a line {@code from to} on standard
+ * input with a line on standard output when those cases are done; the case it is at stands in the header, should it
+ * die.
  */
 public final class OracleChild {
     static final int HEADER = 4096;

@@ -38,15 +38,18 @@ class OracleFixtureTest {
     }
 
     private static Stream<DynamicTest> tests(Map<String, List<Fixtures.Recorded>> rows) {
-        return rows.entrySet().stream().map(entry -> DynamicTest.dynamicTest(entry.getKey(), () -> {
-            Row row = replay.row(entry.getKey());
-            assertThat(row).as("row of the instruction table: %s", entry.getKey()).isNotNull();
-            StringBuilder differences = new StringBuilder();
-            for (Fixtures.Recorded recorded : entry.getValue()) {
-                differences.append(replay.run(row, recorded));
-            }
-            assertThat(differences.toString()).isEmpty();
-        }));
+        return rows.entrySet().stream()
+                .map(entry -> DynamicTest.dynamicTest(entry.getKey(), () -> {
+                    Row row = replay.row(entry.getKey());
+                    assertThat(row)
+                            .as("row of the instruction table: %s", entry.getKey())
+                            .isNotNull();
+                    StringBuilder differences = new StringBuilder();
+                    for (Fixtures.Recorded recorded : entry.getValue()) {
+                        differences.append(replay.run(row, recorded));
+                    }
+                    assertThat(differences.toString()).isEmpty();
+                }));
     }
 
     @Test

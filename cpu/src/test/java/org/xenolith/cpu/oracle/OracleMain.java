@@ -11,10 +11,10 @@ import org.xenolith.cpu.decode.Row;
 /**
  * Compares the interpreter with the host's processor for as long as one likes.
  *
- * <p>Arguments: a regular expression that rows must contain (default: all), and the number of mismatches to show a row
- * (default 1). Properties: {@code xenolith.seed}, {@code xenolith.oracle.cases} (cases a row, default 200), {@code
- * xenolith.oracle.sequences} (sequences of up to eight instructions, default none), {@code xenolith.oracle.slow} (true:
- * through the engine's slow paths).
+ * <p>Arguments: a regular expression that rows must contain (default: all), and the number of mismatches to show a
+ * row (default 1). Properties: {@code xenolith.seed}, {@code xenolith.oracle.cases} (cases a row, default 200),
+ * {@code xenolith.oracle.sequences} (sequences of up to eight instructions, default none),
+ * {@code xenolith.oracle.slow} (true: through the engine's slow paths).
  */
 public final class OracleMain {
     private OracleMain() {}
@@ -49,13 +49,12 @@ public final class OracleMain {
                     System.out.println(mismatch);
                 }
             });
-            differential.sequences(
-                    rows, sequences, new SplittableRandom(seed), mismatch -> {
-                        int n = bad.merge("sequences", 1, Integer::sum);
-                        if (n <= show * 3) {
-                            System.out.println(mismatch);
-                        }
-                    });
+            differential.sequences(rows, sequences, new SplittableRandom(seed), mismatch -> {
+                int n = bad.merge("sequences", 1, Integer::sum);
+                if (n <= show * 3) {
+                    System.out.println(mismatch);
+                }
+            });
             double seconds = (System.nanoTime() - start) / 1e9;
             System.out.printf(
                     "%d cases in %.1f s (%.0f a second)%n", differential.ran, seconds, differential.ran / seconds);

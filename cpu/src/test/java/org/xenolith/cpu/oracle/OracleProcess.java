@@ -139,8 +139,7 @@ final class OracleProcess implements AutoCloseable {
                 builder.redirectError(ProcessBuilder.Redirect.INHERIT);
             }
             process = builder.start();
-            answers = new BufferedReader(
-                    new InputStreamReader(process.getInputStream(), StandardCharsets.US_ASCII));
+            answers = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.US_ASCII));
             commands = process.getOutputStream();
             return "ready".equals(answers.readLine());
         } catch (IOException e) {

@@ -59,7 +59,8 @@ final class Outcome {
     }
 
     /**
-     * Makes an FXSAVE image in memory one of a processor without misaligned SSE mode (AMD has it): MXCSR_MASK is 0xFFFF.
+     * Makes an FXSAVE image in memory one of a processor without misaligned SSE mode (AMD has it): MXCSR_MASK is
+     *   0xFFFF.
      */
     void hideMxcsrMask(TestCase c) {
         int at = (int) (c.operand - Layout.DATA) + 30;
@@ -71,7 +72,10 @@ final class Outcome {
         }
     }
 
-    /** Lists the differences of two images of the data area at {@code at + 688}, in pieces that begin and end with one. */
+    /**
+     * Lists the differences of two images of the data area at {@code at + 688}, in pieces that begin and end with
+     * one.
+     */
     static void storeChanges(long at, long before, long after) {
         long p = at + DIFFS;
         long end = at + SIZE;

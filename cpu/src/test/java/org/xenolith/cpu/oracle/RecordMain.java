@@ -15,9 +15,9 @@ import org.xenolith.cpu.decode.Row;
 /**
  * Records fixtures from the host's processor.
  *
- * <p>Arguments: the directory to write to (cpu/src/test/resources/oracle), and optionally how many cases a row (default 6).
- * With a single argument {@code -} it reads cases (left sides, with their {@code # key} lines) from standard input and
- * prints them with outcomes: for regressions.
+ * <p>Arguments: the directory to write to (cpu/src/test/resources/oracle), and optionally how many cases a row
+ * (default 6). With a single argument {@code -} it reads cases (left sides, with their {@code # key} lines) from
+ * standard input and prints them with outcomes: for regressions.
  */
 public final class RecordMain {
     private static final int DEFAULT_CASES = 6;
@@ -42,7 +42,9 @@ public final class RecordMain {
 
     private static void replay(OracleProcess oracle) throws IOException {
         String key = "";
-        for (String line : new String(System.in.readAllBytes(), StandardCharsets.US_ASCII).lines().toList()) {
+        for (String line : new String(System.in.readAllBytes(), StandardCharsets.US_ASCII)
+                .lines()
+                .toList()) {
             if (line.startsWith("# ")) {
                 key = line.substring(2);
                 System.out.println(line);

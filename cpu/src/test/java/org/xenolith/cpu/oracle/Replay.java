@@ -36,8 +36,7 @@ final class Replay implements AutoCloseable {
         if (interpreter.broken != null) {
             return recorded.line() + "\n  " + interpreter.broken;
         }
-        List<String> differences =
-                Comparison.differences(row, recorded.testCase(), recorded.hardware(), ours);
+        List<String> differences = Comparison.differences(row, recorded.testCase(), recorded.hardware(), ours);
         return differences.isEmpty()
                 ? ""
                 : recorded.line() + "\n  " + String.join("\n  ", differences) + " (hardware / ours)";

@@ -3,8 +3,8 @@ package org.xenolith.cpu.oracle;
 import org.xenolith.cpu.decode.Row;
 
 /**
- * What the manuals leave undefined: the one place that says which result bits of a case are not compared. The static part
- * is the table's {@code undef:} attribute; here are the parts that depend on operands.
+ * What the manuals leave undefined: the one place that says which result bits of a case are not compared. The static
+ * part is the table's {@code undef:} attribute; here are the parts that depend on operands.
  */
 final class UndefinedFlags {
     private static final long OF = 0x800;

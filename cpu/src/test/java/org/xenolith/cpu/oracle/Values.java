@@ -2,12 +2,36 @@ package org.xenolith.cpu.oracle;
 
 import java.util.SplittableRandom;
 
-/** Interesting values: edge cases of every number format, and random ones. Fixtures depend on {@link BaseState}, which uses these. */
+/**
+ * Interesting values: edge cases of every number format, and random ones. Fixtures depend on {@link BaseState}, which
+ * uses these.
+ */
 final class Values {
     private static final int[] FLOATS = {
-        0, 0x80000000, 0x3F800000, 0xBF800000, 1, 0x80000001, 0x007FFFFF, 0x00800000, 0x7F7FFFFF, 0xFF7FFFFF, 0x7F800000,
-        0xFF800000, 0x7FC00000, 0xFFC00000, 0x7F800001, 0xFFBFFFFF, 0x4F000000, 0xCF000000, 0x5F000000, 0x3F000000,
-        0x3FC00000, 0x40200000, 0x4EFFFFFF, 0x34000000
+        0,
+        0x80000000,
+        0x3F800000,
+        0xBF800000,
+        1,
+        0x80000001,
+        0x007FFFFF,
+        0x00800000,
+        0x7F7FFFFF,
+        0xFF7FFFFF,
+        0x7F800000,
+        0xFF800000,
+        0x7FC00000,
+        0xFFC00000,
+        0x7F800001,
+        0xFFBFFFFF,
+        0x4F000000,
+        0xCF000000,
+        0x5F000000,
+        0x3F000000,
+        0x3FC00000,
+        0x40200000,
+        0x4EFFFFFF,
+        0x34000000
     };
     private static final long[] DOUBLES = {
         0,
@@ -62,7 +86,8 @@ final class Values {
         0x7F7F7F7F7F7F7F7FL
     };
     private static final int[] EXPONENTS = {
-        0, 1, 0x3FFE, 0x3FFF, 0x4000, 0x401E, 0x403E, 0x403D, 0x7FFE, 0x7FFF, 0x3C01, 0x43FE, 0x3F81, 0x407E, 0x3F6A, 0x3BCD
+        0, 1, 0x3FFE, 0x3FFF, 0x4000, 0x401E, 0x403E, 0x403D, 0x7FFE, 0x7FFF, 0x3C01, 0x43FE, 0x3F81, 0x407E, 0x3F6A,
+        0x3BCD
     };
     private static final long[] SIGNIFICANDS = {
         0, 0x8000000000000000L, 0xC000000000000000L, 0xFFFFFFFFFFFFFFFFL, 0x8000000000000001L, 1, 0xC90FDAA22168C235L
@@ -105,7 +130,9 @@ final class Values {
     static long[] float80(SplittableRandom r) {
         long sign = r.nextInt(2) << 15;
         return switch (r.nextInt(8)) {
-            case 0 -> new long[] {SIGNIFICANDS[r.nextInt(SIGNIFICANDS.length)], sign | EXPONENTS[r.nextInt(EXPONENTS.length)]};
+            case 0 ->
+                new long[] {SIGNIFICANDS[r.nextInt(SIGNIFICANDS.length)], sign | EXPONENTS[r.nextInt(EXPONENTS.length)]
+                };
             case 1 -> new long[] {r.nextLong() | Long.MIN_VALUE, sign | EXPONENTS[r.nextInt(EXPONENTS.length)]};
             case 2 -> {
                 long n = r.nextInt(1 << 1 + r.nextInt(30)) + 1L;
@@ -113,9 +140,10 @@ final class Values {
                 yield new long[] {n << shift, sign | 0x3FFF + 63 - shift};
             }
             case 3, 4, 5 -> new long[] {r.nextLong() | Long.MIN_VALUE, sign | 0x3FFF - 70 + r.nextInt(140)};
-            case 6 -> r.nextInt(3) == 0
-                    ? new long[] {r.nextLong() >>> r.nextInt(64), sign}
-                    : new long[] {0, r.nextInt(2) == 0 ? sign : sign | 0x7FFF};
+            case 6 ->
+                r.nextInt(3) == 0
+                        ? new long[] {r.nextLong() >>> r.nextInt(64), sign}
+                        : new long[] {0, r.nextInt(2) == 0 ? sign : sign | 0x7FFF};
             default -> new long[] {r.nextLong() | (r.nextInt(16) == 0 ? 0 : Long.MIN_VALUE), r.nextInt(0x10000)};
         };
     }

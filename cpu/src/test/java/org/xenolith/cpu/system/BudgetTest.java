@@ -22,7 +22,12 @@ class BudgetTest {
         TestMachine m = TestMachine.long64();
         Asm a = m.code();
         a.mov(2, RCX, 1000).label("outer").mov(2, RBX, 7);
-        a.label("inner").aluRR(Asm.ADD, 2, RAX, RCX).incM(2, abs(DATA)).call("leaf").dec(2, RBX).jcc(Asm.NE, "inner");
+        a.label("inner")
+                .aluRR(Asm.ADD, 2, RAX, RCX)
+                .incM(2, abs(DATA))
+                .call("leaf")
+                .dec(2, RBX)
+                .jcc(Asm.NE, "inner");
         a.int_(0x80).dec(2, RCX).jcc(Asm.NE, "outer").hlt();
         a.label("leaf").aluRR(Asm.XOR, 2, RDX, RAX).db(0x0F, 0xC8).ret();
         m.memory.put(TestMachine.HANDLERS + 0x800, new Asm(64, 0).iret().bytes());

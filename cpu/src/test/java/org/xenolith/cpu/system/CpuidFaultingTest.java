@@ -24,7 +24,12 @@ class CpuidFaultingTest {
     @Test
     void ringZeroNeverFaults() {
         try (TestMachine m = TestMachine.long64()) {
-            m.load(m.code().writeMsr(MISC_FEATURES_ENABLES, 1).mov(RAX, 0).cpuid().hlt()).runToHalt();
+            m.load(m.code()
+                            .writeMsr(MISC_FEATURES_ENABLES, 1)
+                            .mov(RAX, 0)
+                            .cpuid()
+                            .hlt())
+                    .runToHalt();
             m.load(m.code().mov(RCX, MISC_FEATURES_ENABLES).rdmsr().hlt());
             m.state.setRip(TestMachine.CODE);
             assertThat(m.runToHalt().reg(RAX)).isOne();

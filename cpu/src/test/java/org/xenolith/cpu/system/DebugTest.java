@@ -90,7 +90,11 @@ class DebugTest {
     @Test
     void dataBreakpointsTrapBehindTheAccess() {
         try (TestMachine m = TestMachine.long64()) {
-            m.load(m.code().load(2, RBX, abs(DATA + 4)).store(2, abs(DATA + 4), RAX).nop().hlt());
+            m.load(m.code()
+                    .load(2, RBX, abs(DATA + 4))
+                    .store(2, abs(DATA + 4), RAX)
+                    .nop()
+                    .hlt());
             setDr(m, 0, DATA + 4);
             // Writes of 4 bytes.
             setDr(m, 7, 0x400 | 2 | 1 << 16 | 3 << 18);
@@ -109,7 +113,10 @@ class DebugTest {
             assertThat(m.fault().rip()).isEqualTo(CODE + 7);
         }
         try (TestMachine m = TestMachine.long64()) {
-            m.load(m.code().load(0, RBX, abs(DATA + 8)).store(0, abs(DATA + 3), RBX).hlt());
+            m.load(m.code()
+                    .load(0, RBX, abs(DATA + 8))
+                    .store(0, abs(DATA + 3), RBX)
+                    .hlt());
             setDr(m, 0, DATA + 4);
             setDr(m, 7, 0x400 | 2 | 3 << 16 | 3 << 18);
             m.runToHalt();
@@ -176,7 +183,10 @@ class DebugTest {
     void upperHalvesOfDr6AndDr7AreRefused() {
         for (int n : new int[] {6, 7}) {
             try (TestMachine m = TestMachine.long64()) {
-                assertThat(m.load(m.code().mov(3, RAX, 1L << 32).writeDr(n, RAX)).fault().vector()).isEqualTo(13);
+                assertThat(m.load(m.code().mov(3, RAX, 1L << 32).writeDr(n, RAX))
+                                .fault()
+                                .vector())
+                        .isEqualTo(13);
             }
         }
     }

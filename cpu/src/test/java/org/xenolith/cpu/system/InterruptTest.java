@@ -56,7 +56,13 @@ class InterruptTest {
     @Test
     void movSsShadowsInterruptsForOneInstruction() {
         try (TestMachine m = TestMachine.protected32()) {
-            m.load(m.code().mov(2, RAX, DATA0).sti().loadSeg(Asm.SS, RAX).nop().nop().hlt());
+            m.load(m.code()
+                    .mov(2, RAX, DATA0)
+                    .sti()
+                    .loadSeg(Asm.SS, RAX)
+                    .nop()
+                    .nop()
+                    .hlt());
             interrupt(m, 0x42);
             assertThat(m.fault().rip()).isEqualTo(CODE + 9);
         }
@@ -132,7 +138,12 @@ class InterruptTest {
     @Test
     void interruptsDoNotDisturbArithmeticFlags() {
         try (TestMachine m = TestMachine.long64()) {
-            m.load(m.code().alu(Asm.CMP, 2, RAX, 1).jcc(Asm.B, "below").mov(2, RBX, 1).label("below").hlt());
+            m.load(m.code()
+                    .alu(Asm.CMP, 2, RAX, 1)
+                    .jcc(Asm.B, "below")
+                    .mov(2, RBX, 1)
+                    .label("below")
+                    .hlt());
             m.state.setRflags(0x202);
             m.engine.run(1);
             interrupt(m, 0x40);

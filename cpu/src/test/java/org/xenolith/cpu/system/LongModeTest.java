@@ -57,10 +57,12 @@ class LongModeTest {
         assertFault(fault(m -> {}, a -> a.mov(3, RAX, NOT_CANONICAL).load(3, RBX, mem(RAX, 0))), 13, 0);
         assertFault(fault(m -> {}, a -> a.mov(3, RAX, NOT_CANONICAL).store(3, mem(RAX, -1), RBX)), 13, 0);
         assertFault(fault(m -> {}, a -> a.mov(3, RBP, NOT_CANONICAL).load(3, RBX, mem(RBP, 0))), 12, 0);
-        Fault push = fault(m -> {
-            m.gate64(12, CODE0, TestMachine.HANDLERS + 0xC0, 1, 0x8E);
-            m.memory.put64(TestMachine.TSS + 0x24, 0x7000);
-        }, a -> a.mov(3, RSP, NOT_CANONICAL + 8).push(RAX));
+        Fault push = fault(
+                m -> {
+                    m.gate64(12, CODE0, TestMachine.HANDLERS + 0xC0, 1, 0x8E);
+                    m.memory.put64(TestMachine.TSS + 0x24, 0x7000);
+                },
+                a -> a.mov(3, RSP, NOT_CANONICAL + 8).push(RAX));
         assertFault(push, 12, 0);
         Fault jump = fault(m -> {}, a -> a.mov(3, RAX, NOT_CANONICAL).rr(2, 4, RAX, 0xFF));
         assertFault(jump, 13, 0);
@@ -101,16 +103,24 @@ class LongModeTest {
 
     @Test
     void opcodesThatLongModeTookAwayAreUndefined() {
-        for (int opcode : new int[] {0x06, 0x07, 0x0E, 0x16, 0x17, 0x1E, 0x1F, 0x27, 0x2F, 0x37, 0x3F, 0x60, 0x61, 0x9A, 0xCE, 0xD4, 0xD5, 0xD6, 0xEA, 0x82}) {
-            assertThat(fault(m -> {}, a -> a.db(opcode, 0, 0, 0, 0, 0, 0)).vector()).as("%x", opcode).isEqualTo(6);
+        for (int opcode : new int[] {
+            0x06, 0x07, 0x0E, 0x16, 0x17, 0x1E, 0x1F, 0x27, 0x2F, 0x37, 0x3F, 0x60, 0x61, 0x9A, 0xCE, 0xD4, 0xD5, 0xD6,
+            0xEA, 0x82
+        }) {
+            assertThat(fault(m -> {}, a -> a.db(opcode, 0, 0, 0, 0, 0, 0)).vector())
+                    .as("%x", opcode)
+                    .isEqualTo(6);
         }
     }
 
     @Test
     void lockOnWhatCannotBeLockedIsUndefined() {
-        assertThat(fault(m -> {}, a -> a.db(0xF0).aluRR(Asm.ADD, 2, RAX, RBX)).vector()).isEqualTo(6);
-        assertThat(fault(m -> {}, a -> a.db(0xF0).load(2, RAX, abs(DATA))).vector()).isEqualTo(6);
-        assertThat(fault(m -> {}, a -> a.db(0xF0).rm(2, RAX, abs(DATA), 0x39)).vector()).isEqualTo(6);
+        assertThat(fault(m -> {}, a -> a.db(0xF0).aluRR(Asm.ADD, 2, RAX, RBX)).vector())
+                .isEqualTo(6);
+        assertThat(fault(m -> {}, a -> a.db(0xF0).load(2, RAX, abs(DATA))).vector())
+                .isEqualTo(6);
+        assertThat(fault(m -> {}, a -> a.db(0xF0).rm(2, RAX, abs(DATA), 0x39)).vector())
+                .isEqualTo(6);
         assertThat(fault(m -> {}, a -> a.db(0xF0, 0x90)).vector()).isEqualTo(6);
     }
 
@@ -146,7 +156,12 @@ class LongModeTest {
             m.state.setRflags(0x603);
             Asm a = m.code();
             a.syscall().ud2();
-            a.padTo(CODE + 0x100, 0x90).pushf().pop(RAX).readSeg(RBX, Asm.SS).readSeg(RDX, Asm.CS).sysretq();
+            a.padTo(CODE + 0x100, 0x90)
+                    .pushf()
+                    .pop(RAX)
+                    .readSeg(RBX, Asm.SS)
+                    .readSeg(RDX, Asm.CS)
+                    .sysretq();
             Fault f = m.load(a).fault();
             assertThat(f).isEqualTo(new Fault(6, -1, CODE + 2, CODE3, 0x10603, TestMachine.STACK3, DATA3));
             assertThat(m.reg(RAX)).isEqualTo(2);
@@ -175,7 +190,8 @@ class LongModeTest {
 
     @Test
     void syscallWantsItsEnableBit() {
-        assertThat(fault(m -> m.state.setLong(VcpuState.EFER, m.state.getLong(VcpuState.EFER) & ~1), Asm::syscall).vector())
+        assertThat(fault(m -> m.state.setLong(VcpuState.EFER, m.state.getLong(VcpuState.EFER) & ~1), Asm::syscall)
+                        .vector())
                 .isEqualTo(6);
         assertFault(fault(TestMachine::user, Asm::sysretq), 13, 0);
     }
@@ -207,8 +223,13 @@ class LongModeTest {
     void swapgsExchangesTheBases() {
         try (TestMachine m = TestMachine.long64()) {
             Asm a = m.code();
-            a.writeMsr(MSR_GS_BASE, DATA).writeMsr(MSR_KERNEL_GS_BASE, DATA + 0x100).swapgs();
-            a.load(3, RBX, abs(0).in(Asm.GS)).mov(2, RCX, MSR_KERNEL_GS_BASE & 0xffffffffL).rdmsr().hlt();
+            a.writeMsr(MSR_GS_BASE, DATA)
+                    .writeMsr(MSR_KERNEL_GS_BASE, DATA + 0x100)
+                    .swapgs();
+            a.load(3, RBX, abs(0).in(Asm.GS))
+                    .mov(2, RCX, MSR_KERNEL_GS_BASE & 0xffffffffL)
+                    .rdmsr()
+                    .hlt();
             m.memory.put64(DATA + 0x100, 0x1234567890L);
             m.load(a).runToHalt();
             assertThat(m.reg(RBX)).isEqualTo(0x1234567890L);
@@ -229,7 +250,10 @@ class LongModeTest {
     void starMsrsReadBack() {
         try (TestMachine m = TestMachine.long64()) {
             Asm a = m.code();
-            a.writeMsr(MSR_STAR, 0x0018000800000000L).writeMsr(MSR_SFMASK, 0x47700).mov(2, RAX, 0).mov(2, RDX, 0);
+            a.writeMsr(MSR_STAR, 0x0018000800000000L)
+                    .writeMsr(MSR_SFMASK, 0x47700)
+                    .mov(2, RAX, 0)
+                    .mov(2, RDX, 0);
             a.mov(2, RCX, MSR_STAR & 0xffffffffL).rdmsr().hlt();
             m.load(a).runToHalt();
             assertThat(m.reg(RDX)).isEqualTo(0x00180008);
@@ -256,7 +280,12 @@ class LongModeTest {
     void iretqGoesToUserModeAndBack() {
         try (TestMachine m = TestMachine.long64()) {
             Asm a = m.code();
-            a.pushImm(DATA3).pushImm(TestMachine.STACK3).pushImm(0x202).pushImm(CODE3).pushImm(CODE + 0x100).iret();
+            a.pushImm(DATA3)
+                    .pushImm(TestMachine.STACK3)
+                    .pushImm(0x202)
+                    .pushImm(CODE3)
+                    .pushImm(CODE + 0x100)
+                    .iret();
             a.padTo(CODE + 0x100, 0x90).readSeg(RAX, Asm.CS).cli();
             Fault f = m.load(a).fault();
             assertFault(f, 13, 0);
@@ -281,33 +310,59 @@ class LongModeTest {
             m.state.setLong(VcpuState.CR0, m.state.getLong(VcpuState.CR0) | Cr0.AM);
             m.state.setRflags(0x40002);
         };
-        assertFault(fault(m -> {
-            on.accept(m);
-            m.user();
-        }, a -> a.load(2, RAX, abs(DATA + 1))), 17, 0);
-        assertFault(fault(m -> {
-            on.accept(m);
-            m.user();
-        }, a -> a.store(3, abs(DATA + 4), RAX)), 17, 0);
-        assertThat(fault(m -> {
-            on.accept(m);
-            m.user();
-        }, a -> a.load(0, RAX, abs(DATA + 1)).load(1, RAX, abs(DATA + 2)).ud2()).vector()).isEqualTo(6);
+        assertFault(
+                fault(
+                        m -> {
+                            on.accept(m);
+                            m.user();
+                        },
+                        a -> a.load(2, RAX, abs(DATA + 1))),
+                17,
+                0);
+        assertFault(
+                fault(
+                        m -> {
+                            on.accept(m);
+                            m.user();
+                        },
+                        a -> a.store(3, abs(DATA + 4), RAX)),
+                17,
+                0);
+        assertThat(fault(
+                                m -> {
+                                    on.accept(m);
+                                    m.user();
+                                },
+                                a -> a.load(0, RAX, abs(DATA + 1))
+                                        .load(1, RAX, abs(DATA + 2))
+                                        .ud2())
+                        .vector())
+                .isEqualTo(6);
         assertThat(fault(on, a -> a.load(2, RAX, abs(DATA + 1)).ud2()).vector()).isEqualTo(6);
     }
 
     @Test
     void floatingPointUnavailableAndPendingErrors() {
-        assertThat(fault(m -> cr0(m, Cr0.TS, 0), a -> a.db(0xD9, 0xE8)).vector()).isEqualTo(7);
-        assertThat(fault(m -> cr0(m, Cr0.EM, 0), a -> a.db(0xD9, 0xE8)).vector()).isEqualTo(7);
-        assertThat(fault(m -> cr0(m, Cr0.TS, 0), a -> a.db(0x0F, 0x28, 0xC1)).vector()).isEqualTo(7);
-        assertThat(fault(m -> cr0(m, Cr0.EM, 0), a -> a.db(0x0F, 0x28, 0xC1)).vector()).isEqualTo(6);
-        assertThat(fault(m -> m.state.setLong(VcpuState.CR4, 0x20), a -> a.db(0x0F, 0x28, 0xC1)).vector()).isEqualTo(6);
+        assertThat(fault(m -> cr0(m, Cr0.TS, 0), a -> a.db(0xD9, 0xE8)).vector())
+                .isEqualTo(7);
+        assertThat(fault(m -> cr0(m, Cr0.EM, 0), a -> a.db(0xD9, 0xE8)).vector())
+                .isEqualTo(7);
+        assertThat(fault(m -> cr0(m, Cr0.TS, 0), a -> a.db(0x0F, 0x28, 0xC1)).vector())
+                .isEqualTo(7);
+        assertThat(fault(m -> cr0(m, Cr0.EM, 0), a -> a.db(0x0F, 0x28, 0xC1)).vector())
+                .isEqualTo(6);
+        assertThat(fault(m -> m.state.setLong(VcpuState.CR4, 0x20), a -> a.db(0x0F, 0x28, 0xC1))
+                        .vector())
+                .isEqualTo(6);
         // FWAIT heeds TS only with MP.
-        assertThat(fault(m -> cr0(m, Cr0.TS | Cr0.MP, 0), a -> a.db(0x9B)).vector()).isEqualTo(7);
-        assertThat(fault(m -> cr0(m, Cr0.TS, Cr0.MP), a -> a.db(0x9B).ud2()).vector()).isEqualTo(6);
+        assertThat(fault(m -> cr0(m, Cr0.TS | Cr0.MP, 0), a -> a.db(0x9B)).vector())
+                .isEqualTo(7);
+        assertThat(fault(m -> cr0(m, Cr0.TS, Cr0.MP), a -> a.db(0x9B).ud2()).vector())
+                .isEqualTo(6);
         // 1/0 with the zero-divide exception unmasked: reported by the next waiting instruction.
-        Fault mf = fault(m -> m.state.setShort(VcpuState.FCW, 0x37B), a -> a.db(0xD9, 0xE8, 0xD9, 0xEE, 0xDE, 0xF9).db(0x9B));
+        Fault mf = fault(
+                m -> m.state.setShort(VcpuState.FCW, 0x37B),
+                a -> a.db(0xD9, 0xE8, 0xD9, 0xEE, 0xDE, 0xF9).db(0x9B));
         assertThat(mf.vector()).isEqualTo(16);
         assertThat(mf.rip()).isEqualTo(CODE + 6);
     }
@@ -319,21 +374,35 @@ class LongModeTest {
     @Test
     void simdExceptionsAreXmOrUndefinedWithoutTheKernelsConsent() {
         Consumer<Asm> divide = a -> a.db(0x0F, 0x57, 0xC0, 0x0F, 0x57, 0xC9, 0x0F, 0x5E, 0xC1);
-        assertThat(fault(m -> m.state.setInt(VcpuState.MXCSR, 0x1F00), divide).vector()).isEqualTo(19);
-        assertThat(fault(m -> {
-                    m.state.setInt(VcpuState.MXCSR, 0x1F00);
-                    m.state.setLong(VcpuState.CR4, m.state.getLong(VcpuState.CR4) & ~0x400);
-                }, divide)
-                .vector()).isEqualTo(6);
+        assertThat(fault(m -> m.state.setInt(VcpuState.MXCSR, 0x1F00), divide).vector())
+                .isEqualTo(19);
+        assertThat(fault(
+                                m -> {
+                                    m.state.setInt(VcpuState.MXCSR, 0x1F00);
+                                    m.state.setLong(VcpuState.CR4, m.state.getLong(VcpuState.CR4) & ~0x400);
+                                },
+                                divide)
+                        .vector())
+                .isEqualTo(6);
     }
 
     @Test
     void controlRegisterWritesRefuseImpossibleCombinations() {
-        assertFault(fault(m -> {}, a -> a.readCr(RAX, 0).alu(Asm.AND, 2, RAX, 0x7FFFFFFE).writeCr(0, RAX)), 13, 0);
+        assertFault(
+                fault(
+                        m -> {},
+                        a -> a.readCr(RAX, 0).alu(Asm.AND, 2, RAX, 0x7FFFFFFE).writeCr(0, RAX)),
+                13,
+                0);
         assertFault(fault(m -> {}, a -> a.mov(2, RAX, 0).writeCr(4, RAX)), 13, 0);
         assertFault(fault(m -> {}, a -> a.mov(3, RAX, 1L << 40).writeCr(4, RAX)), 13, 0);
         assertFault(fault(m -> {}, a -> a.mov(3, RAX, 1L << 40).writeCr(0, RAX)), 13, 0);
-        assertFault(fault(m -> {}, a -> a.readCr(RAX, 0).alu(Asm.OR, 2, RAX, 0x20000000).writeCr(0, RAX)), 13, 0);
+        assertFault(
+                fault(
+                        m -> {},
+                        a -> a.readCr(RAX, 0).alu(Asm.OR, 2, RAX, 0x20000000).writeCr(0, RAX)),
+                13,
+                0);
         assertThat(fault(m -> {}, a -> a.readCr(RAX, 1)).vector()).isEqualTo(6);
         assertThat(fault(m -> {}, a -> a.readCr(RAX, 5)).vector()).isEqualTo(6);
     }

@@ -92,7 +92,10 @@ class PagingTest {
         // The code itself must be a supervisor page then.
         Consumer<TestMachine> kernelCode = m -> m.memory.put64(pte(CODE), CODE | P | W);
         for (Object[] row : new Object[][] {
-            {Cr4.SMEP, FETCH, 0x11L, 2L}, {Cr4.SMAP, READ, 1L, 2L}, {Cr4.SMAP, WRITE, 3L, 2L}, {Cr4.SMAP, READ, -1L, 0x40002L}
+            {Cr4.SMEP, FETCH, 0x11L, 2L},
+            {Cr4.SMAP, READ, 1L, 2L},
+            {Cr4.SMAP, WRITE, 3L, 2L},
+            {Cr4.SMAP, READ, -1L, 0x40002L}
         }) {
             try (TestMachine m = TestMachine.long64()) {
                 for (long page = 0; page < DATA; page += 4096) {
@@ -124,7 +127,11 @@ class PagingTest {
             }
             m.state.setLong(VcpuState.CR4, m.state.getLong(VcpuState.CR4) | Cr4.SMAP);
             Asm a = m.code();
-            a.db(0x0F, 0x01, 0xCB).load(2, RAX, abs(PAGE)).db(0x0F, 0x01, 0xCA).mov(2, RCX, 1).load(2, RAX, abs(PAGE));
+            a.db(0x0F, 0x01, 0xCB)
+                    .load(2, RAX, abs(PAGE))
+                    .db(0x0F, 0x01, 0xCA)
+                    .mov(2, RCX, 1)
+                    .load(2, RAX, abs(PAGE));
             Fault f = m.load(a).fault();
             assertThat(f.vector()).isEqualTo(14);
             assertThat(m.reg(RCX)).isEqualTo(1);
@@ -135,7 +142,10 @@ class PagingTest {
     void accessedAndDirtyBitsAreSetOnTheWay() {
         try (TestMachine m = TestMachine.long64()) {
             Asm a = m.code();
-            a.load(2, RAX, abs(PAGE)).load(2, RAX, abs(PAGE + 0x1000)).store(2, abs(PAGE + 0x1000), RAX).hlt();
+            a.load(2, RAX, abs(PAGE))
+                    .load(2, RAX, abs(PAGE + 0x1000))
+                    .store(2, abs(PAGE + 0x1000), RAX)
+                    .hlt();
             m.load(a).runToHalt();
             assertThat(m.memory.get64(pte(PAGE)) & (A | D)).isEqualTo(A);
             assertThat(m.memory.get64(pte(PAGE + 0x1000)) & (A | D)).isEqualTo(A | D);
@@ -164,8 +174,15 @@ class PagingTest {
             m.memory.put64(PAGE + 0x2000, 0x33);
             Asm a = m.code();
             a.load(3, RAX, abs(PAGE));
-            a.mov(2, RSI, PAGE + 0x1000 | 7).store(3, abs(pte(PAGE)), RSI).invlpg(abs(PAGE)).load(3, RBX, abs(PAGE));
-            a.mov(2, RSI, PAGE + 0x2000 | 7).store(3, abs(pte(PAGE)), RSI).readCr(RCX, 3).writeCr(3, RCX).load(3, RCX, abs(PAGE));
+            a.mov(2, RSI, PAGE + 0x1000 | 7)
+                    .store(3, abs(pte(PAGE)), RSI)
+                    .invlpg(abs(PAGE))
+                    .load(3, RBX, abs(PAGE));
+            a.mov(2, RSI, PAGE + 0x2000 | 7)
+                    .store(3, abs(pte(PAGE)), RSI)
+                    .readCr(RCX, 3)
+                    .writeCr(3, RCX)
+                    .load(3, RCX, abs(PAGE));
             m.load(a.hlt()).runToHalt();
             assertThat(m.reg(RAX)).isEqualTo(0x11);
             assertThat(m.reg(RBX)).isEqualTo(0x22);
@@ -181,7 +198,11 @@ class PagingTest {
             m.memory.put64(pte(PAGE), PAGE | 7 | G);
             Asm a = m.code();
             a.load(3, RAX, abs(PAGE)).mov(2, RSI, PAGE + 0x1000 | 7).store(3, abs(pte(PAGE)), RSI);
-            a.readCr(RCX, 4).movRR(3, RDI, RCX).alu(Asm.XOR, 2, RCX, 0x80).writeCr(4, RCX).writeCr(4, RDI);
+            a.readCr(RCX, 4)
+                    .movRR(3, RDI, RCX)
+                    .alu(Asm.XOR, 2, RCX, 0x80)
+                    .writeCr(4, RCX)
+                    .writeCr(4, RDI);
             a.load(3, RBX, abs(PAGE));
             m.load(a.hlt()).runToHalt();
             assertThat(m.reg(RBX)).isEqualTo(0x22);
@@ -208,7 +229,8 @@ class PagingTest {
         try (TestMachine m = TestMachine.long64()) {
             m.memory.put64(TABLES + 0x1000 + 8, 0x2000 | PS | 7);
             Asm a = m.code();
-            Fault f = m.load(a.mov(2, RSI, 0x40000000L).load(3, RAX, mem(RSI, 0))).fault();
+            Fault f =
+                    m.load(a.mov(2, RSI, 0x40000000L).load(3, RAX, mem(RSI, 0))).fault();
             assertThat(f.vector()).isEqualTo(14);
             assertThat(f.error()).isEqualTo(9);
         }
@@ -249,7 +271,11 @@ class PagingTest {
             m.memory.write(TABLES, 4, PS | 7);
             m.memory.write(TABLES + 4, 4, PS | 7);
             m.memory.write(DATA, 4, 0x4711);
-            m.load(m.code().load(2, RAX, abs(0x400000 + DATA)).store(2, abs(0x400000 + DATA + 4), RAX).hlt()).runToHalt();
+            m.load(m.code()
+                            .load(2, RAX, abs(0x400000 + DATA))
+                            .store(2, abs(0x400000 + DATA + 4), RAX)
+                            .hlt())
+                    .runToHalt();
             assertThat(m.reg(RAX)).isEqualTo(0x4711);
             assertThat(m.memory.get32(TABLES + 4)).isEqualTo((int) (PS | 7 | A | D));
         }
@@ -264,7 +290,8 @@ class PagingTest {
             m.memory.put64(TABLES + 0x2000, DATA | 7 | NX);
             m.memory.put(DATA, new Asm(32, 0).hlt().bytes());
             Asm a = m.code();
-            Fault f = m.load(a.load(2, RBX, abs(0x200000)).mov(2, RAX, 0x200000).rr(2, 4, RAX, 0xFF)).fault();
+            Fault f = m.load(a.load(2, RBX, abs(0x200000)).mov(2, RAX, 0x200000).rr(2, 4, RAX, 0xFF))
+                    .fault();
             assertThat(f.vector()).isEqualTo(14);
             assertThat(f.error()).isEqualTo(0x11);
             assertThat(m.reg(RBX) & 0xFF).isEqualTo(0xF4);
@@ -291,7 +318,11 @@ class PagingTest {
             m.memory.put64(pte(PAGE + 0x1000), PAGE + 0x5000 | 7);
             m.memory.write(PAGE + 0xFFE, 2, 0xFFFF);
             m.memory.write(PAGE + 0x5000, 2, 1);
-            m.load(m.code().incM(2, abs(PAGE + 0xFFE)).load(2, RBX, abs(PAGE + 0xFFE)).hlt()).runToHalt();
+            m.load(m.code()
+                            .incM(2, abs(PAGE + 0xFFE))
+                            .load(2, RBX, abs(PAGE + 0xFFE))
+                            .hlt())
+                    .runToHalt();
             assertThat(m.reg(RBX)).isEqualTo(0x20000);
             assertThat(m.memory.read(PAGE + 0x5000, 2)).isEqualTo(2);
         }
@@ -302,7 +333,8 @@ class PagingTest {
         try (TestMachine m = TestMachine.long64()) {
             m.memory.put64(pte(PAGE + 0x1000), 0);
             m.memory.put(PAGE + 0xFFE, new byte[] {(byte) 0xB8, 1});
-            Fault f = m.load(m.code().mov(2, RCX, PAGE + 0xFFE).rr(2, 4, RCX, 0xFF)).fault();
+            Fault f = m.load(m.code().mov(2, RCX, PAGE + 0xFFE).rr(2, 4, RCX, 0xFF))
+                    .fault();
             assertThat(f.vector()).isEqualTo(14);
             assertThat(f.rip()).isEqualTo(PAGE + 0xFFE);
             assertThat(m.state.getLong(VcpuState.CR2)).isEqualTo(PAGE + 0x1000);
@@ -335,7 +367,11 @@ class PagingTest {
     void memoryThatIsNotThereIsADevice() {
         try (TestMachine m = TestMachine.long64()) {
             m.memory.put64(pte(PAGE), 0x30000000L | 7);
-            m.load(m.code().load(2, RAX, abs(PAGE + 0x10)).store(1, abs(PAGE + 0x20), RAX).hlt()).runToHalt();
+            m.load(m.code()
+                            .load(2, RAX, abs(PAGE + 0x10))
+                            .store(1, abs(PAGE + 0x20), RAX)
+                            .hlt())
+                    .runToHalt();
             assertThat(m.world.log).containsExactly("read 30000010 4", "write 30000020 2 ffff");
             assertThat(m.reg(RAX)).isEqualTo(0xFFFFFFFFL);
         }

@@ -54,7 +54,10 @@ class ProtectedModeTest {
         try (TestMachine m = TestMachine.protected32()) {
             m.descriptor(FREE, DATA, 0xFFF, 0x93, 4);
             Asm a = m.code();
-            a.mov(2, RAX, FREE).loadSeg(Asm.DS, RAX).storeImm(2, abs(0xFFC), 0x11223344).hlt();
+            a.mov(2, RAX, FREE)
+                    .loadSeg(Asm.DS, RAX)
+                    .storeImm(2, abs(0xFFC), 0x11223344)
+                    .hlt();
             m.load(a).runToHalt();
             assertThat(m.memory.get32(DATA + 0xFFC)).isEqualTo(0x11223344);
         }
@@ -67,7 +70,10 @@ class ProtectedModeTest {
         try (TestMachine m = TestMachine.protected32()) {
             m.descriptor(FREE, DATA, 0xFFF, 0x97, 4);
             Asm a = m.code();
-            a.mov(2, RAX, FREE).loadSeg(Asm.DS, RAX).storeImm(2, abs(0x1000), 0x55).hlt();
+            a.mov(2, RAX, FREE)
+                    .loadSeg(Asm.DS, RAX)
+                    .storeImm(2, abs(0x1000), 0x55)
+                    .hlt();
             m.load(a).runToHalt();
             assertThat(m.memory.get32(DATA + 0x1000)).isEqualTo(0x55);
         }
@@ -84,30 +90,57 @@ class ProtectedModeTest {
     @Test
     void codeIsNeverWrittenAndExecuteOnlyCodeIsNotRead() {
         assertFault(faultWithSegment(0x9B, 0xFFFF, 4, a -> a.storeImm(2, abs(0), 1)), 13, 0);
-        assertFault(fault(m -> m.descriptor(FREE, 0, 0xFFFFF, 0x99, 0xC), a -> a.mov(2, RAX, FREE).loadSeg(Asm.DS, RAX)), 13, FREE);
+        assertFault(
+                fault(
+                        m -> m.descriptor(FREE, 0, 0xFFFFF, 0x99, 0xC),
+                        a -> a.mov(2, RAX, FREE).loadSeg(Asm.DS, RAX)),
+                13,
+                FREE);
     }
 
     @Test
     void stackLimitViolationsAreStackFaults() {
         assertFault(
-                fault(m -> m.descriptor(FREE, DATA, 0xFFF, 0x93, 4), a -> a.mov(2, RAX, FREE)
-                        .loadSeg(Asm.SS, RAX)
-                        .mov(2, RSP, 0x800)
-                        .mov(2, RBP, 0x1000)
-                        .load(2, RBX, mem(RBP, 0))),
+                fault(
+                        m -> m.descriptor(FREE, DATA, 0xFFF, 0x93, 4),
+                        a -> a.mov(2, RAX, FREE)
+                                .loadSeg(Asm.SS, RAX)
+                                .mov(2, RSP, 0x800)
+                                .mov(2, RBP, 0x1000)
+                                .load(2, RBX, mem(RBP, 0))),
                 12,
                 0);
     }
 
     @Test
     void segmentLoadsCheckPresenceTypeAndPrivilege() {
-        assertFault(fault(m -> m.descriptor(FREE, 0, 0xFFF, 0x13, 4), a -> a.mov(2, RAX, FREE).loadSeg(Asm.DS, RAX)), 11, FREE);
-        assertFault(fault(m -> m.descriptor(FREE, 0, 0xFFF, 0x13, 4), a -> a.mov(2, RAX, FREE).loadSeg(Asm.SS, RAX)), 12, FREE);
-        assertFault(fault(m -> m.descriptor(FREE, 0, 0xFFF, 0x91, 4), a -> a.mov(2, RAX, FREE).loadSeg(Asm.SS, RAX)), 13, FREE);
+        assertFault(
+                fault(
+                        m -> m.descriptor(FREE, 0, 0xFFF, 0x13, 4),
+                        a -> a.mov(2, RAX, FREE).loadSeg(Asm.DS, RAX)),
+                11,
+                FREE);
+        assertFault(
+                fault(
+                        m -> m.descriptor(FREE, 0, 0xFFF, 0x13, 4),
+                        a -> a.mov(2, RAX, FREE).loadSeg(Asm.SS, RAX)),
+                12,
+                FREE);
+        assertFault(
+                fault(
+                        m -> m.descriptor(FREE, 0, 0xFFF, 0x91, 4),
+                        a -> a.mov(2, RAX, FREE).loadSeg(Asm.SS, RAX)),
+                13,
+                FREE);
         assertFault(fault(m -> {}, a -> a.mov(2, RAX, 0).loadSeg(Asm.SS, RAX)), 13, 0);
         assertFault(fault(m -> {}, a -> a.mov(2, RAX, 0x1000).loadSeg(Asm.ES, RAX)), 13, 0x1000);
         assertFault(fault(m -> {}, a -> a.mov(2, RAX, 0x0C).loadSeg(Asm.ES, RAX)), 13, 0x0C);
-        assertFault(fault(m -> m.descriptor(FREE, 0, 0xFFF, 0xE4, 4), a -> a.mov(2, RAX, FREE).loadSeg(Asm.ES, RAX)), 13, FREE);
+        assertFault(
+                fault(
+                        m -> m.descriptor(FREE, 0, 0xFFF, 0xE4, 4),
+                        a -> a.mov(2, RAX, FREE).loadSeg(Asm.ES, RAX)),
+                13,
+                FREE);
         assertFault(fault(TestMachine::user, a -> a.mov(2, RAX, DATA0).loadSeg(Asm.DS, RAX)), 13, DATA0);
     }
 
@@ -153,10 +186,12 @@ class ProtectedModeTest {
     @Test
     void softwareInterruptsCheckTheGate() {
         assertFault(
-                fault(m -> {
-                    m.gate32(0x40, CODE0, TestMachine.HANDLERS, 0x8E);
-                    m.user();
-                }, a -> a.int_(0x40)),
+                fault(
+                        m -> {
+                            m.gate32(0x40, CODE0, TestMachine.HANDLERS, 0x8E);
+                            m.user();
+                        },
+                        a -> a.int_(0x40)),
                 13,
                 0x40 * 8 + 2);
         assertFault(fault(m -> m.gate32(0x40, CODE0, TestMachine.HANDLERS, 0x0E), a -> a.int_(0x40)), 11, 0x40 * 8 + 2);
@@ -180,7 +215,9 @@ class ProtectedModeTest {
 
     @Test
     void aContributoryFaultWhileDeliveringOneIsADoubleFault() {
-        Fault f = fault(m -> m.gate32(0, CODE0, TestMachine.HANDLERS, 0x0E), a -> a.mov(2, RCX, 0).rr(2, 6, RCX, 0xF7));
+        Fault f = fault(
+                m -> m.gate32(0, CODE0, TestMachine.HANDLERS, 0x0E),
+                a -> a.mov(2, RCX, 0).rr(2, 6, RCX, 0xF7));
         assertFault(f, 8, 0);
     }
 
@@ -204,13 +241,18 @@ class ProtectedModeTest {
     void callGatesRaisePrivilegeAndCopyParameters() {
         try (TestMachine m = TestMachine.protected32()) {
             long target = CODE + 0x400;
-            m.memory.put64(TestMachine.GDT + FREE, target & 0xFFFF | (long) CODE0 << 16 | 2L << 32 | 0xECL << 40 | target >>> 16 << 48);
+            m.memory.put64(
+                    TestMachine.GDT + FREE,
+                    target & 0xFFFF | (long) CODE0 << 16 | 2L << 32 | 0xECL << 40 | target >>> 16 << 48);
             m.user();
             Asm a = m.code();
             a.pushImm(0x1111).pushImm(0x2222).callFar(FREE, 0).ud2();
             m.load(a);
             Asm g = new Asm(32, target);
-            g.load(2, RAX, mem(RSP, 8)).load(2, RBX, mem(RSP, 12)).load(2, RCX, mem(RSP, 16)).readSeg(RDX, Asm.CS);
+            g.load(2, RAX, mem(RSP, 8))
+                    .load(2, RBX, mem(RSP, 12))
+                    .load(2, RCX, mem(RSP, 16))
+                    .readSeg(RDX, Asm.CS);
             // retf 8 drops the parameters from both stacks.
             g.db(0xCA).dw(8);
             m.memory.put(target, g.bytes());
@@ -228,7 +270,11 @@ class ProtectedModeTest {
     void returnsToOuterLevelsClearSegmentsOfInnerLevels() {
         try (TestMachine m = TestMachine.protected32()) {
             Asm a = m.code();
-            a.pushImm(DATA3).pushImm(TestMachine.STACK3).pushImm(CODE3).pushImm(CODE + 0x100).db(0xCB);
+            a.pushImm(DATA3)
+                    .pushImm(TestMachine.STACK3)
+                    .pushImm(CODE3)
+                    .pushImm(CODE + 0x100)
+                    .db(0xCB);
             a.padTo(CODE + 0x100, 0x90);
             a.readSeg(RAX, Asm.DS).load(2, RBX, abs(DATA)).ud2();
             Fault f = m.load(a).fault();
@@ -255,10 +301,15 @@ class ProtectedModeTest {
 
     @Test
     void portsAreGuardedByIoplAndThePermissionMap() {
-        assertFault(fault(m -> {
-            m.user();
-            m.memory.write(TestMachine.TSS + 0x68 + 0x80 / 8, 1, 1);
-        }, a -> a.out(0x80)), 13, 0);
+        assertFault(
+                fault(
+                        m -> {
+                            m.user();
+                            m.memory.write(TestMachine.TSS + 0x68 + 0x80 / 8, 1, 1);
+                        },
+                        a -> a.out(0x80)),
+                13,
+                0);
         try (TestMachine m = TestMachine.protected32()) {
             m.user();
             m.memory.write(TestMachine.TSS + 0x68 + 0x80 / 8, 1, 1);
@@ -293,7 +344,8 @@ class ProtectedModeTest {
     void sixteenBitCodeRunsInItsOwnSegment() {
         try (TestMachine m = TestMachine.protected32()) {
             m.descriptor(TestMachine.CODE0_16, DATA, 0xFFFF, 0x9B, 0);
-            m.memory.put(DATA, new Asm(16, 0).mov(1, RAX, 0x1234).pushImm(0x55).hlt().bytes());
+            m.memory.put(
+                    DATA, new Asm(16, 0).mov(1, RAX, 0x1234).pushImm(0x55).hlt().bytes());
             m.set(RAX, 0xFFFF0000L);
             m.load(m.code().jmpFar32(TestMachine.CODE0_16, 0)).runToHalt();
             assertThat(m.reg(RAX)).isEqualTo(0xFFFF1234L);
@@ -335,7 +387,8 @@ class ProtectedModeTest {
             // The old task's state went to its TSS, its descriptor is available again, the new one's busy.
             assertThat(m.memory.get32(TestMachine.TSS + 0x34)).isEqualTo(0x77);
             assertThat(m.memory.get32(TestMachine.TSS + 0x20)).isEqualTo((int) CODE + 12);
-            assertThat(m.memory.read(TestMachine.GDT + TestMachine.TSS_SELECTOR + 5, 1)).isEqualTo(0x89);
+            assertThat(m.memory.read(TestMachine.GDT + TestMachine.TSS_SELECTOR + 5, 1))
+                    .isEqualTo(0x89);
             assertThat(m.memory.read(TestMachine.GDT + FREE + 5, 1)).isEqualTo(0x8B);
             assertThat(m.state.getLong(VcpuState.CR0) & 8).isEqualTo(8);
         }
@@ -347,7 +400,11 @@ class ProtectedModeTest {
             task(m, TASK, FREE, CODE + 0x100);
             Asm a = m.code();
             a.callFar(FREE, 0).mov(2, RDX, 0x99).hlt();
-            a.padTo(CODE + 0x100, 0x90).pushf().pop(RCX).store(2, abs(DATA), RCX).iret();
+            a.padTo(CODE + 0x100, 0x90)
+                    .pushf()
+                    .pop(RCX)
+                    .store(2, abs(DATA), RCX)
+                    .iret();
             m.load(a).runToHalt();
             assertThat(m.reg(RDX)).isEqualTo(0x99);
             assertThat(m.memory.get32(DATA) & 0x4000).isEqualTo(0x4000);
@@ -374,17 +431,21 @@ class ProtectedModeTest {
     @Test
     void aBusyTaskIsNotEntered() {
         assertFault(
-                fault(m -> {
-                    task(m, TASK, FREE, CODE);
-                    m.descriptor(FREE, TASK, 0x67, 0x8B, 0);
-                }, a -> a.jmpFar32(FREE, 0)),
+                fault(
+                        m -> {
+                            task(m, TASK, FREE, CODE);
+                            m.descriptor(FREE, TASK, 0x67, 0x8B, 0);
+                        },
+                        a -> a.jmpFar32(FREE, 0)),
                 13,
                 FREE);
         assertFault(
-                fault(m -> {
-                    task(m, TASK, FREE, CODE);
-                    m.descriptor(FREE, TASK, 0x66, 0x89, 0);
-                }, a -> a.jmpFar32(FREE, 0)),
+                fault(
+                        m -> {
+                            task(m, TASK, FREE, CODE);
+                            m.descriptor(FREE, TASK, 0x66, 0x89, 0);
+                        },
+                        a -> a.jmpFar32(FREE, 0)),
                 10,
                 FREE);
     }
@@ -408,7 +469,11 @@ class ProtectedModeTest {
 
     @Test
     void virtual8086CodeHasRealModeAddressesAndFaultsIntoRingZero() {
-        try (TestMachine m = v86(new Asm(16, 0).mov(1, RAX, 0x3000).loadSeg(Asm.ES, RAX).storeImm(1, abs(8).in(Asm.ES), 0x77).hlt())) {
+        try (TestMachine m = v86(new Asm(16, 0)
+                .mov(1, RAX, 0x3000)
+                .loadSeg(Asm.ES, RAX)
+                .storeImm(1, abs(8).in(Asm.ES), 0x77)
+                .hlt())) {
             Fault f = m.fault();
             assertFault(f, 13, 0);
             assertThat(m.memory.read(0x30008, 2)).isEqualTo(0x77);

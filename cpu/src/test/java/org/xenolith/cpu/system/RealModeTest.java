@@ -20,7 +20,10 @@ class RealModeTest {
     void segmentsAreShiftedSelectors() {
         try (TestMachine m = TestMachine.real()) {
             Asm a = m.code();
-            a.mov(1, RAX, 0x2000).loadSeg(Asm.DS, RAX).storeImm(1, abs(0x34), 0xBEEF).hlt();
+            a.mov(1, RAX, 0x2000)
+                    .loadSeg(Asm.DS, RAX)
+                    .storeImm(1, abs(0x34), 0xBEEF)
+                    .hlt();
             m.load(a).runToHalt();
             assertThat(m.memory.read(0x20034, 2)).isEqualTo(0xBEEF);
         }
@@ -93,7 +96,10 @@ class RealModeTest {
     void addressesBeyondOneMegabyteAreReachedWithoutWrap() {
         try (TestMachine m = TestMachine.real()) {
             Asm a = m.code();
-            a.mov(1, RAX, 0xFFFF).loadSeg(Asm.ES, RAX).storeImm(1, abs(0x20).in(Asm.ES), 0x4711).hlt();
+            a.mov(1, RAX, 0xFFFF)
+                    .loadSeg(Asm.ES, RAX)
+                    .storeImm(1, abs(0x20).in(Asm.ES), 0x4711)
+                    .hlt();
             m.load(a).runToHalt();
             assertThat(m.memory.read(0x100010, 2)).isEqualTo(0x4711);
         }

@@ -34,7 +34,11 @@ class SelfModifyingCodeTest {
             Asm a = m.code();
             a.mov(2, RCX, 100).mov(2, RBX, 0).label("again");
             long immediate = a.here() + 2;
-            a.alu(Asm.ADD, 2, RBX, 1).incM(0, abs(immediate)).dec(2, RCX).jcc(Asm.NE, "again").hlt();
+            a.alu(Asm.ADD, 2, RBX, 1)
+                    .incM(0, abs(immediate))
+                    .dec(2, RCX)
+                    .jcc(Asm.NE, "again")
+                    .hlt();
             m.load(a).runToHalt();
             assertThat(m.reg(RBX)).isEqualTo(5050);
         }
@@ -70,7 +74,9 @@ class SelfModifyingCodeTest {
     @Test
     void anInstructionAcrossTwoPages() {
         try (TestMachine m = TestMachine.long64()) {
-            m.memory.put(DATA + 0xFFE, new Asm(64, DATA).mov(2, RAX, 0x01010101).ret().bytes());
+            m.memory.put(
+                    DATA + 0xFFE,
+                    new Asm(64, DATA).mov(2, RAX, 0x01010101).ret().bytes());
             Asm a = m.code();
             a.mov(2, RSI, DATA + 0xFFE).rr(2, 2, RSI, 0xFF).movRR(2, RBX, RAX);
             a.storeImm(0, abs(DATA + 0x1000), 2).rr(2, 2, RSI, 0xFF).movRR(2, RCX, RAX);
@@ -89,7 +95,9 @@ class SelfModifyingCodeTest {
             m.memory.put(DATA + 0x5000, new byte[] {7, 7, 7, (byte) 0xC3});
             Asm a = m.code();
             a.mov(2, RSI, DATA + 0xFFE).rr(2, 2, RSI, 0xFF).movRR(2, RBX, RAX);
-            a.mov(2, RDI, DATA + 0x5000 | 7).store(3, abs(pte(DATA + 0x1000)), RDI).invlpg(abs(DATA + 0x1000));
+            a.mov(2, RDI, DATA + 0x5000 | 7)
+                    .store(3, abs(pte(DATA + 0x1000)), RDI)
+                    .invlpg(abs(DATA + 0x1000));
             a.rr(2, 2, RSI, 0xFF).hlt();
             m.load(a).runToHalt();
             assertThat(m.reg(RBX)).isEqualTo(0x01010101);
@@ -104,7 +112,10 @@ class SelfModifyingCodeTest {
             m.memory.put(DATA + 0x1000, new Asm(64, DATA).mov(2, RAX, 2).ret().bytes());
             Asm a = m.code();
             a.mov(2, RSI, DATA).rr(2, 2, RSI, 0xFF).movRR(2, RBX, RAX);
-            a.mov(2, RDI, DATA + 0x1000 | 7).store(3, abs(pte(DATA)), RDI).readCr(RCX, 3).writeCr(3, RCX);
+            a.mov(2, RDI, DATA + 0x1000 | 7)
+                    .store(3, abs(pte(DATA)), RDI)
+                    .readCr(RCX, 3)
+                    .writeCr(3, RCX);
             a.rr(2, 2, RSI, 0xFF).hlt();
             m.load(a).runToHalt();
             assertThat(m.reg(RBX)).isEqualTo(1);

@@ -18,7 +18,11 @@ class SixteenBitCodeTest {
     void codeAboveSixtyFourKibRunsOnAndReturnsWithItsWholePointer() {
         try (TestMachine m = TestMachine.protected32()) {
             m.descriptor(CODE0_16, 0, 0xFFFFF, 0x9B, 0);
-            Asm high = new Asm(16, HIGH).mov(1, RAX, 0x1234).int_(0x40).mov(1, RBX, 0x77).hlt();
+            Asm high = new Asm(16, HIGH)
+                    .mov(1, RAX, 0x1234)
+                    .int_(0x40)
+                    .mov(1, RBX, 0x77)
+                    .hlt();
             m.memory.put(HIGH, high.bytes());
             TestMachine.Fault f = m.load(m.code().jmpFar32(CODE0_16, HIGH)).fault();
             assertThat(f.vector()).isEqualTo(0x40);
@@ -34,8 +38,18 @@ class SixteenBitCodeTest {
     void aNearBranchWithSixteenBitOperandCutsThePointer() {
         try (TestMachine m = TestMachine.protected32()) {
             m.descriptor(CODE0_16, 0, 0xFFFFF, 0x9B, 0);
-            m.memory.put(HIGH, new Asm(16, HIGH).label("here").jmp("there").nop().label("there").hlt().bytes());
-            m.memory.put(HIGH & 0xFFFF, new Asm(16, 0).hlt().hlt().hlt().hlt().hlt().hlt().bytes());
+            m.memory.put(
+                    HIGH,
+                    new Asm(16, HIGH)
+                            .label("here")
+                            .jmp("there")
+                            .nop()
+                            .label("there")
+                            .hlt()
+                            .bytes());
+            m.memory.put(
+                    HIGH & 0xFFFF,
+                    new Asm(16, 0).hlt().hlt().hlt().hlt().hlt().hlt().bytes());
             m.load(m.code().jmpFar32(CODE0_16, HIGH)).runToHalt();
             assertThat(m.state.rip()).isBetween(HIGH & 0xFFFF, (HIGH & 0xFFFF) + 6);
         }
@@ -59,7 +73,9 @@ class SixteenBitCodeTest {
         try (TestMachine m = TestMachine.protected32()) {
             m.descriptor(CODE0_16, 0, 0xFFFFF, 0x9B, 0);
             m.memory.put(HIGH, new Asm(16, HIGH).jmpFar32(CODE0, HIGH + 0x100).bytes());
-            m.memory.put(HIGH + 0x100, new Asm(32, HIGH + 0x100).mov(2, RAX, 0x12345678).hlt().bytes());
+            m.memory.put(
+                    HIGH + 0x100,
+                    new Asm(32, HIGH + 0x100).mov(2, RAX, 0x12345678).hlt().bytes());
             m.load(m.code().jmpFar32(CODE0_16, HIGH)).runToHalt();
             assertThat(m.reg(RAX)).isEqualTo(0x12345678);
         }

@@ -9,8 +9,8 @@ import java.util.Map;
 /**
  * A small assembler for tests: the common instructions, labels, 16-, 32- and 64-bit code.
  *
- * <p>Widths {@code w} are log2 of bytes (0 byte .. 3 qword), registers are numbers in encoding order. Memory operands always
- * use 32- or 64-bit addressing; in 16-bit code they get a 67 prefix.
+ * <p>Widths {@code w} are log2 of bytes (0 byte .. 3 qword), registers are numbers in encoding order. Memory operands
+ * always use 32- or 64-bit addressing; in 16-bit code they get a 67 prefix.
  */
 public final class Asm {
     public static final int RAX = 0;
@@ -213,7 +213,8 @@ public final class Asm {
         if (w == 1 && bits != 16 || w == 2 && bits == 16) {
             db(0x66);
         }
-        int rex = (w == 3 ? 8 : 0) | (reg & 8) >> 1 | (index >= 0 ? (index & 8) >> 2 : 0) | (rm >= 0 ? (rm & 8) >> 3 : 0);
+        int rex =
+                (w == 3 ? 8 : 0) | (reg & 8) >> 1 | (index >= 0 ? (index & 8) >> 2 : 0) | (rm >= 0 ? (rm & 8) >> 3 : 0);
         if (bits == 64 && (rex != 0 || byteRegisters)) {
             db(0x40 | rex);
         } else if (rex != 0) {
@@ -381,7 +382,9 @@ public final class Asm {
 
     /** {@code jmp selector:offset32}, also from 16-bit code. */
     public Asm jmpFar32(int selector, long offset) {
-        return bits == 16 ? db(0x66, 0xEA).dd(offset).dw(selector) : db(0xEA).dd(offset).dw(selector);
+        return bits == 16
+                ? db(0x66, 0xEA).dd(offset).dw(selector)
+                : db(0xEA).dd(offset).dw(selector);
     }
 
     public Asm callFar(int selector, long offset) {
@@ -433,7 +436,10 @@ public final class Asm {
 
     /** Writes an MSR by way of eax, ecx and edx. */
     public Asm writeMsr(int msr, long value) {
-        return mov(2, RCX, msr).mov(2, RAX, value & 0xffffffffL).mov(2, RDX, value >>> 32).wrmsr();
+        return mov(2, RCX, msr)
+                .mov(2, RAX, value & 0xffffffffL)
+                .mov(2, RDX, value >>> 32)
+                .wrmsr();
     }
 
     public Asm lgdt(Mem m) {

@@ -8,8 +8,8 @@ import org.xenolith.cpu.core.Cr4;
 import org.xenolith.cpu.interpret.Interpreter;
 
 /**
- * A tiny machine: a processor, some memory, logs. It starts in the mode that a test asks for, with tables and handlers in
- * place, so that a test is a few instructions and what should come of them.
+ * A tiny machine: a processor, some memory, logs. It starts in the mode that a test asks for, with tables and
+ * handlers in place, so that a test is a few instructions and what should come of them.
  *
  * <pre>
  *   0x01000  GDT: selectors below   0x02000  IDT   0x03000  TSS   0x04000  handlers: HLT, then IRET, 16 bytes a vector
@@ -188,7 +188,10 @@ public final class TestMachine implements AutoCloseable {
         memory.put64(GDT + (selector & ~7), d);
     }
 
-    /** Writes a 32-bit IDT entry; {@code access} is the type byte: 0x8E interrupt gate, 0x8F trap gate, 0x85 task gate. */
+    /**
+     * Writes a 32-bit IDT entry; {@code access} is the type byte: 0x8E interrupt gate, 0x8F trap gate, 0x85 task
+     * gate.
+     */
     public void gate32(int vector, int selector, long offset, int access) {
         memory.put64(
                 IDT + vector * 8L,
@@ -207,7 +210,10 @@ public final class TestMachine implements AutoCloseable {
         memory.put64(IDT + vector * 16L + 8, offset >>> 32);
     }
 
-    /** Four-level tables: {@link #TABLES} PML4, then PDPT, PD, and a page table for each 2 MiB. All user, all writable. */
+    /**
+     * Four-level tables: {@link #TABLES} PML4, then PDPT, PD, and a page table for each 2 MiB. All user, all
+     * writable.
+     */
     public TestMachine map4Level() {
         memory.put64(TABLES, TABLES + 0x1000 | 7);
         memory.put64(TABLES + 0x1000, TABLES + 0x2000 | 7);
