@@ -16,18 +16,26 @@ final class MsrPolicy {
         FIXED,
         /** Reads as the row's value; only that value may be written. */
         CONSTANT,
-        /** Keeps what is written. */
+        /** Keeps what is written; bits outside of the row's {@code writable} must be zero. */
         STORED
     }
 
-    private record Row(int first, int count, String name, Behaviour behaviour, long value) {}
+    private record Row(int first, int count, String name, Behaviour behaviour, long value, long writable) {
+        Row(int first, int count, String name, Behaviour behaviour, long value) {
+            this(first, count, name, behaviour, value, -1);
+        }
+    }
 
     private static final long MTRR_CAPABILITIES = 0x508; // 8 variable ranges, fixed ranges, write combining
+    private static final long MTRR_DEFAULT_WRITABLE = 0xCFF; // type, fixed ranges on, all on
     private static final long MTRR_DEFAULT = 0x806; // enabled, default type write-back
     private static final long MTRR_FIXED = 0x0606060606060606L; // write-back everywhere
     /** Immunity: RDCL, L1 flush on entry, SSB, MDS, page size change, TAA, SBDR, FBSDP, PSDP, PBRSB, GDS, RFDS. */
     private static final long ARCH_CAPABILITIES =
             1L | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 13 | 1 << 14 | 1 << 15 | 1 << 24 | 1 << 26 | 1 << 27;
+
+    /** Last-branch records, which stay empty, and single-stepping by branches; no trace store, no trace messages. */
+    private static final long DEBUG_CONTROL_WRITABLE = 3;
 
     private static final int CPUID7_EDX_ARCH_CAPABILITIES = 1 << 29;
 
@@ -41,13 +49,13 @@ final class MsrPolicy {
             new Row(MSR_ARCH_CAPABILITIES, 1, "ARCH_CAPABILITIES", Behaviour.CONSTANT, ARCH_CAPABILITIES),
             new Row(0x179, 1, "MCG_CAP", Behaviour.CONSTANT, 0),
             new Row(0x17A, 1, "MCG_STATUS", Behaviour.STORED, 0),
-            new Row(0x1D9, 1, "DEBUG_CONTROL", Behaviour.STORED, 0),
+            new Row(0x1D9, 1, "DEBUG_CONTROL", Behaviour.STORED, 0, DEBUG_CONTROL_WRITABLE),
             new Row(0x1DB, 4, "LAST_BRANCH", Behaviour.CONSTANT, 0),
             new Row(0x200, 16, "MTRR_VARIABLE", Behaviour.STORED, 0),
             new Row(0x250, 1, "MTRR_FIX_64K", Behaviour.STORED, MTRR_FIXED),
             new Row(0x258, 2, "MTRR_FIX_16K", Behaviour.STORED, MTRR_FIXED),
             new Row(0x268, 8, "MTRR_FIX_4K", Behaviour.STORED, MTRR_FIXED),
-            new Row(0x2FF, 1, "MTRR_DEF_TYPE", Behaviour.STORED, MTRR_DEFAULT),
+            new Row(0x2FF, 1, "MTRR_DEF_TYPE", Behaviour.STORED, MTRR_DEFAULT, MTRR_DEFAULT_WRITABLE),
             // AMD.
             new Row(0xC0010010, 1, "SYSCFG", Behaviour.FIXED, 0),
             new Row(0xC0010015, 1, "HWCR", Behaviour.FIXED, 1 << 24), // the counter runs at P0 frequency
@@ -104,6 +112,9 @@ final class MsrPolicy {
             return false;
         }
         if (row.behaviour == Behaviour.STORED) {
+            if ((value & ~row.writable) != 0) {
+                return false;
+            }
             stored.put(msr, value);
         }
         return true;
