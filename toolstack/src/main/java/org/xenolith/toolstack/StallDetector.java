@@ -13,6 +13,9 @@ import org.xenolith.hypervisor.Vcpu;
 final class StallDetector {
     static final long LIMIT_SECONDS = Integer.getInteger("xenolith.stall.seconds", 20);
 
+    /** A guest that an instruction trace slows down is not stuck: it must have spun for so many instructions, too. */
+    private static final long LIMIT_INSTRUCTIONS = 100_000_000;
+
     private static final long INTERVAL_MILLIS = 500;
     private static final long IF = 0x200;
 
@@ -22,6 +25,7 @@ final class StallDetector {
     private Thread thread;
 
     private long since;
+    private long retiredThen;
     private long lastPulse;
     private long lastRetired;
 
@@ -76,8 +80,11 @@ final class StallDetector {
         lastRetired = retired;
         if (!spins) {
             since = now;
+            retiredThen = retired;
             stall = null;
-        } else if (stall == null && now - since > LIMIT_SECONDS * 1_000_000_000L) {
+        } else if (stall == null
+                && now - since > LIMIT_SECONDS * 1_000_000_000L
+                && retired - retiredThen > LIMIT_INSTRUCTIONS) {
             stall = "the guest spins with interrupts off at " + inspector.view().describe(state.rip());
         }
     }
