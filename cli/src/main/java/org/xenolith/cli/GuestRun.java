@@ -363,10 +363,10 @@ final class GuestRun {
     private byte[] openMonitor(Attempt attempt, InputStream in, byte[] typed) throws IOException {
         ByteArrayInputStream first = new ByteArrayInputStream(typed);
         monitoring = true;
-        try {
-            Monitor monitor = attempt.domain.monitor();
-            // Byte by byte: what follows the monitor's last line belongs to the guest.
-            if (!new MonitorConsole(monitor, new SequenceInputStream(first, in), System.err, LEAVE_KEY).run()) {
+        // The sequence reads byte by byte: what follows the monitor's last line belongs to the guest.
+        InputStream keys = new SequenceInputStream(first, in);
+        try (Monitor monitor = attempt.domain.monitor()) {
+            if (!new MonitorConsole(monitor::execute, monitor::isFinished, keys, System.err, LEAVE_KEY).run()) {
                 left = true;
                 attempt.domain.destroy();
             }

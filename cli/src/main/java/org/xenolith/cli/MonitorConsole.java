@@ -6,7 +6,8 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import org.xenolith.toolstack.Monitor;
+import java.util.function.BooleanSupplier;
+import java.util.function.UnaryOperator;
 
 /**
  * The monitor's prompt on a raw terminal: reads keys, keeps a line and a history, shows answers. Knows the keys that
@@ -17,7 +18,8 @@ final class MonitorConsole {
     private static final int ESCAPE = 0x1B;
     private static final int LONGEST_LINE = 1000;
 
-    private final Monitor monitor;
+    private final UnaryOperator<String> monitor;
+    private final BooleanSupplier finished;
     private final InputStream in;
     private final PrintStream out;
     private final int leaveKey;
@@ -25,8 +27,15 @@ final class MonitorConsole {
     private final StringBuilder line = new StringBuilder();
     private int position;
 
-    MonitorConsole(Monitor monitor, InputStream in, PrintStream out, int leaveKey) {
+    /**
+     * @param monitor answers a command
+     * @param finished whether the last command ended the talk
+     * @param leaveKey the key that leaves the guest
+     */
+    MonitorConsole(
+            UnaryOperator<String> monitor, BooleanSupplier finished, InputStream in, PrintStream out, int leaveKey) {
         this.monitor = monitor;
+        this.finished = finished;
         this.in = in;
         this.out = out;
         this.leaveKey = leaveKey;
@@ -41,17 +50,15 @@ final class MonitorConsole {
         show("\nxeno: monitor; the guest is paused. 'help' lists the commands, 'quit' goes back to the guest.\n");
         answer("pause");
         prompt();
-        try (monitor) {
-            while (!monitor.isFinished()) {
-                int key = in.read();
-                if (key < 0 || key == leaveKey) {
-                    show("\n");
-                    return key < 0;
-                }
-                take(key);
+        while (!finished.getAsBoolean()) {
+            int key = in.read();
+            if (key < 0 || key == leaveKey) {
+                show("\n");
+                return key < 0;
             }
-            return true;
+            take(key);
         }
+        return true;
     }
 
     private void take(int key) throws IOException {
@@ -96,7 +103,7 @@ final class MonitorConsole {
             answer(command);
         }
         position = history.size();
-        if (!monitor.isFinished()) {
+        if (!finished.getAsBoolean()) {
             prompt();
         }
     }
@@ -132,7 +139,7 @@ final class MonitorConsole {
     }
 
     private void answer(String command) {
-        show(monitor.execute(command));
+        show(monitor.apply(command));
     }
 
     /** A raw terminal does not return the carriage itself. */

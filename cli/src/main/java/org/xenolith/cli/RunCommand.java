@@ -227,7 +227,13 @@ final class RunCommand implements Callable<Integer> {
                 config.symbols(readSymbols(systemMap));
             }
             progress.clear();
-            return new GuestRun(config.build(), session, where, terminal, onReboot == OnReboot.RESTART, bootTimeout,
+            return new GuestRun(
+                            config.build(),
+                            session,
+                            where,
+                            terminal,
+                            onReboot == OnReboot.RESTART,
+                            bootTimeout,
                             timeout)
                     .run();
         } catch (ImageException e) {
