@@ -100,6 +100,7 @@ class CrashReportTest {
     void portsAreTracedWithTheirSize() throws Exception {
         try (Domain domain = start(TinyKernel.BUSY, TraceConfig.Kind.PORT)) {
             while (trace.isEmpty()) {
+                assertThat(domain.await(0)).isNull();
                 Thread.sleep(1);
             }
         }
