@@ -30,6 +30,7 @@ import org.xenolith.memory.Raw;
  *   0x258  i32       activity: 0 running, 1 halted, 2 shut down, 3 waiting for SIPI
  *   0x25C  i32       1 from the delivery of an NMI to the next IRET: further NMIs wait
  *   0x260  u64       retired guest instructions since creation
+ *   0x268  u64       debugctl
  *   0x280  512+ B    x87, MMX and SSE state, nearly in FXSAVE format (Intel SDM vol. 1, table 10-2): fcw u16 +0, fsw +2 (with TOP),
  *                    abridged ftw u8 +4, fop +6, fip u64 +8, fdp u64 +16, mxcsr u32 +24, mxcsr_mask +28,
  *                    r0..r7 at +32 (10 bytes each, 16 apart), xmm0..15 at +160. Unlike in an FXSAVE
@@ -101,6 +102,8 @@ public final class VcpuState implements AutoCloseable {
     public static final int ACTIVITY = 0x258;
     public static final int NMI_BLOCKED = 0x25C;
     public static final int RETIRED = 0x260;
+    /** DEBUGCTL: bit 0 last-branch records (there are none), bit 1 single-stepping from branch to branch. */
+    public static final int DEBUG_CONTROL = 0x268;
     public static final int FXSAVE = 0x280;
     public static final int FCW = FXSAVE;
     public static final int FSW = FXSAVE + 2;

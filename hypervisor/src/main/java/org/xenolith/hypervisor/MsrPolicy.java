@@ -34,9 +34,6 @@ final class MsrPolicy {
     private static final long ARCH_CAPABILITIES =
             1L | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 13 | 1 << 14 | 1 << 15 | 1 << 24 | 1 << 26 | 1 << 27;
 
-    /** Last-branch records, which stay empty, and single-stepping by branches; no trace store, no trace messages. */
-    private static final long DEBUG_CONTROL_WRITABLE = 3;
-
     private static final int CPUID7_EDX_ARCH_CAPABILITIES = 1 << 29;
 
     private static final int MSR_ARCH_CAPABILITIES = 0x10A;
@@ -49,7 +46,6 @@ final class MsrPolicy {
             new Row(MSR_ARCH_CAPABILITIES, 1, "ARCH_CAPABILITIES", Behaviour.CONSTANT, ARCH_CAPABILITIES),
             new Row(0x179, 1, "MCG_CAP", Behaviour.CONSTANT, 0),
             new Row(0x17A, 1, "MCG_STATUS", Behaviour.STORED, 0),
-            new Row(0x1D9, 1, "DEBUG_CONTROL", Behaviour.STORED, 0, DEBUG_CONTROL_WRITABLE),
             new Row(0x1DB, 4, "LAST_BRANCH", Behaviour.CONSTANT, 0),
             new Row(0x200, 16, "MTRR_VARIABLE", Behaviour.STORED, 0),
             new Row(0x250, 1, "MTRR_FIX_64K", Behaviour.STORED, MTRR_FIXED),

@@ -429,15 +429,10 @@ class VcpuTest {
     }
 
     @Test
-    void aBranchTraceStoreCannotBeTurnedOn() {
+    void reservedBitsOfTheDefaultMemoryTypeFault() {
         Vcpu vcpu = host.domain(1, 1).vcpus().getFirst();
-        long[] value = new long[1];
-        assertThat(vcpu.writeMsr(0x1D9, 3)).as("last branches, steps by branches").isTrue();
-        for (int bit = 2; bit < 64; bit++) {
-            assertThat(vcpu.writeMsr(0x1D9, 1L << bit)).as("bit %d", bit).isFalse();
-        }
-        assertThat(vcpu.readMsr(0x1D9, value)).isTrue();
-        assertThat(value[0]).isEqualTo(3);
+        assertThat(vcpu.writeMsr(0x2FF, 0xC06)).isTrue();
+        assertThat(vcpu.writeMsr(0x2FF, 0x1006)).isFalse();
     }
 
     @Test

@@ -42,6 +42,7 @@ public final class Interpreter implements Engine, AutoCloseable {
 
     private static final long DR6_SINGLE_STEP = 1L << 14;
     private static final int SHADOW_MOV_SS = 2;
+    private static final long DEBUGCTL_BRANCH_STEPS = 2;
     private static final byte[] FORCED_EMULATION = {0x0F, 0x0B, 'x', 'e', 'n'};
 
     private final VcpuState state;
@@ -330,6 +331,10 @@ public final class Interpreter implements Engine, AutoCloseable {
             if (tracer != null && kind == Interrupts.Kind.FAULT_OR_TRAP) {
                 tracer.exception(state, vector, error);
             }
+            if (vector == GuestFault.DB && kind == Interrupts.Kind.FAULT_OR_TRAP) {
+                // The handler is neither recorded nor stepped through by branches.
+                c.setControl(VcpuState.DEBUG_CONTROL, 0);
+            }
             try {
                 Interrupts.deliver(c, vector, error, hasError, kind, c.rip());
                 return null;
@@ -389,6 +394,7 @@ public final class Interpreter implements Engine, AutoCloseable {
         state.setInt(VcpuState.SHADOW, 0);
         Insn insn = one.ops[0].insn;
         stepped = insn;
+        long next = insn.nextRip(c);
         if (tracer != null && tracer.instructions()) {
             tracer.instruction(state, va, insn);
         }
@@ -404,6 +410,9 @@ public final class Interpreter implements Engine, AutoCloseable {
         }
         // Entering the kernel clears TF and takes no step trap; POPF that clears it still takes one.
         boolean step = trap && (c.flag(Flags.TF) || insn.row.mnemonic.equals("popf"));
+        if (step && (c.control(VcpuState.DEBUG_CONTROL) & DEBUGCTL_BRANCH_STEPS) != 0) {
+            step = branched(insn, next);
+        }
         long pending = c.pendingDebug | (step ? DR6_SINGLE_STEP : 0);
         c.pendingDebug = 0;
         if (pending != 0 && c.exit == null) {
@@ -411,6 +420,20 @@ public final class Interpreter implements Engine, AutoCloseable {
             c.exit = deliver(GuestFault.DB, 0, false, Interrupts.Kind.FAULT_OR_TRAP);
         }
         return true;
+    }
+
+    /** Whether an instruction that has just run was a taken branch; {@code next} is the address behind it. */
+    private boolean branched(Insn insn, long next) {
+        String name = insn.row.mnemonic;
+        if (name.startsWith("loop") || name.startsWith("j") && !name.startsWith("jmp")) {
+            return c.rip() != next;
+        }
+        return name.startsWith("jmp")
+                || name.startsWith("call")
+                || name.startsWith("ret")
+                || name.equals("iret")
+                || name.equals("sysret")
+                || name.equals("sysexit");
     }
 
     /** Runs the first instruction of a cached block, for what must happen between two instructions without being traced. */

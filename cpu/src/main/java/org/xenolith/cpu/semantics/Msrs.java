@@ -20,6 +20,7 @@ final class Msrs {
     private static final int SYSENTER_ESP = 0x175;
     private static final int SYSENTER_EIP = 0x176;
     private static final int MISC_ENABLE = 0x1A0;
+    private static final int DEBUG_CONTROL = 0x1D9;
     private static final int PAT = 0x277;
     private static final int EFER = 0xC0000080;
     private static final int STAR = 0xC0000081;
@@ -33,6 +34,8 @@ final class Msrs {
 
     /** PLATFORM_INFO: CPUID faulting can be had. */
     private static final long HAS_CPUID_FAULTING = 1L << 31;
+    /** DEBUGCTL: last-branch records and single-stepping by branches; no trace store, no trace messages. */
+    private static final long DEBUG_CONTROL_WRITABLE = 3;
 
     private static final int FS_BASE_OFFSET = VcpuState.SEGMENTS + VcpuState.FS * VcpuState.SEGMENT_SIZE;
     private static final int GS_BASE_OFFSET = VcpuState.SEGMENTS + VcpuState.GS * VcpuState.SEGMENT_SIZE;
@@ -48,6 +51,7 @@ final class Msrs {
             case SYSENTER_ESP -> c.control(VcpuState.SYSENTER_ESP);
             case SYSENTER_EIP -> c.control(VcpuState.SYSENTER_EIP);
             case MISC_ENABLE -> c.control(VcpuState.MISC_ENABLE);
+            case DEBUG_CONTROL -> c.control(VcpuState.DEBUG_CONTROL);
             case PAT -> c.control(VcpuState.PAT);
             case EFER -> c.control(VcpuState.EFER);
             case STAR -> c.control(VcpuState.STAR);
@@ -71,7 +75,9 @@ final class Msrs {
     static void write(Cpu c, int msr, long value) {
         switch (msr) {
             case PLATFORM_INFO -> throw c.generalProtection(0);
-            case MISC_FEATURES_ENABLES -> setMiscFeatures(c, value);
+            case MISC_FEATURES_ENABLES ->
+                setMasked(c, VcpuState.MISC_FEATURES, value, SystemInsns.CPUID_FAULTING);
+            case DEBUG_CONTROL -> setMasked(c, VcpuState.DEBUG_CONTROL, value, DEBUG_CONTROL_WRITABLE);
             case SYSENTER_CS -> c.setControl(VcpuState.SYSENTER_CS, value & 0xffffffffL);
             case SYSENTER_ESP -> setAddress(c, VcpuState.SYSENTER_ESP, value);
             case SYSENTER_EIP -> setAddress(c, VcpuState.SYSENTER_EIP, value);
@@ -101,11 +107,11 @@ final class Msrs {
         c.setControl(offset, value);
     }
 
-    private static void setMiscFeatures(Cpu c, long value) {
-        if ((value & ~SystemInsns.CPUID_FAULTING) != 0) {
+    private static void setMasked(Cpu c, int offset, long value, long writable) {
+        if ((value & ~writable) != 0) {
             throw c.generalProtection(0);
         }
-        c.setControl(VcpuState.MISC_FEATURES, value);
+        c.setControl(offset, value);
     }
 
     private static void setLow(Cpu c, int offset, long value) {
