@@ -97,6 +97,7 @@ public final class VcpuState implements AutoCloseable {
     public static final int MISC_ENABLE = 0x240;
     /** MISC_FEATURES_ENABLES: bit 0 makes CPUID fault outside ring 0. */
     public static final int MISC_FEATURES = 0x248;
+
     public static final int EVENTS = 0x250;
     public static final int SHADOW = 0x254;
     public static final int ACTIVITY = 0x258;
@@ -104,6 +105,7 @@ public final class VcpuState implements AutoCloseable {
     public static final int RETIRED = 0x260;
     /** DEBUGCTL: bit 0 last-branch records (there are none), bit 1 single-stepping from branch to branch. */
     public static final int DEBUG_CONTROL = 0x268;
+
     public static final int FXSAVE = 0x280;
     public static final int FCW = FXSAVE;
     public static final int FSW = FXSAVE + 2;

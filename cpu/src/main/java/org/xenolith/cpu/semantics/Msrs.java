@@ -75,8 +75,7 @@ final class Msrs {
     static void write(Cpu c, int msr, long value) {
         switch (msr) {
             case PLATFORM_INFO -> throw c.generalProtection(0);
-            case MISC_FEATURES_ENABLES ->
-                setMasked(c, VcpuState.MISC_FEATURES, value, SystemInsns.CPUID_FAULTING);
+            case MISC_FEATURES_ENABLES -> setMasked(c, VcpuState.MISC_FEATURES, value, SystemInsns.CPUID_FAULTING);
             case DEBUG_CONTROL -> setMasked(c, VcpuState.DEBUG_CONTROL, value, DEBUG_CONTROL_WRITABLE);
             case SYSENTER_CS -> c.setControl(VcpuState.SYSENTER_CS, value & 0xffffffffL);
             case SYSENTER_ESP -> setAddress(c, VcpuState.SYSENTER_ESP, value);

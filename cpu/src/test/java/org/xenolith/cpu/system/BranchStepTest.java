@@ -3,7 +3,6 @@ package org.xenolith.cpu.system;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.xenolith.cpu.testing.Asm.RAX;
 import static org.xenolith.cpu.testing.Asm.RCX;
-import static org.xenolith.cpu.testing.TestMachine.CODE;
 
 import org.junit.jupiter.api.Test;
 import org.xenolith.cpu.VcpuState;
@@ -73,12 +72,15 @@ class BranchStepTest {
     @Test
     void theRegisterHasTwoBitsAndNoTraceStore() {
         try (TestMachine m = TestMachine.long64()) {
-            m.load(m.code().writeMsr(DEBUGCTL, 3).mov(RCX, DEBUGCTL).rdmsr().hlt()).runToHalt();
+            m.load(m.code().writeMsr(DEBUGCTL, 3).mov(RCX, DEBUGCTL).rdmsr().hlt())
+                    .runToHalt();
             assertThat(m.reg(RAX)).isEqualTo(3);
         }
         for (int bit = 2; bit < 64; bit++) {
             try (TestMachine m = TestMachine.long64()) {
-                assertThat(m.load(m.code().writeMsr(DEBUGCTL, 1L << bit)).fault().vector())
+                assertThat(m.load(m.code().writeMsr(DEBUGCTL, 1L << bit))
+                                .fault()
+                                .vector())
                         .as("bit %d", bit)
                         .isEqualTo(13);
             }
