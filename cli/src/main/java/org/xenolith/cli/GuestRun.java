@@ -1,6 +1,7 @@
 package org.xenolith.cli;
 
 import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
@@ -32,6 +33,12 @@ final class GuestRun {
     /** Ctrl-]: the key that telnet, {@code xl console} and {@code virsh console} leave with. */
     private static final int LEAVE_KEY = 0x1D;
 
+    /** Keys that wait for the guest: a person does not type more than this during a boot. */
+    private static final int MOST_EARLY_KEYS = 1 << 16;
+
+    /** Time between two Ctrl-D for a shell whose input has ended. */
+    private static final long END_OF_INPUT_MILLIS = 1000;
+
     /** Ctrl-\. */
     private static final int MONITOR_KEY = 0x1C;
 
@@ -45,6 +52,9 @@ final class GuestRun {
 
     private final ConsoleOutput output;
     private volatile Attempt current;
+    /** Keys typed before the guest listens; guarded by itself. */
+    private final ByteArrayOutputStream early = new ByteArrayOutputStream();
+
     private volatile boolean left;
     private volatile boolean monitoring;
     /** Why we gave up waiting, for people. */
@@ -280,8 +290,8 @@ final class GuestRun {
     /** The input thread: from our standard input to whichever life the guest is in. */
     private void readInput() {
         // Not System.in: its buffer would keep bytes, and nothing here needs one. Never closed: the terminal's modes
-        // are set
-        // through the same descriptor, and must be given back at the end.
+        // are
+        // set through the same descriptor, and must be given back at the end.
         InputStream in = new FileInputStream(FileDescriptor.in);
         try {
             byte[] buffer = new byte[4096];
@@ -298,7 +308,7 @@ final class GuestRun {
     }
 
     private void readKeys(InputStream in, byte[] buffer) throws IOException, InterruptedException {
-        byte[] early = {};
+        Thread.ofPlatform().daemon().name("early-keys").start(this::sendEarlyKeys);
         for (int n = in.read(buffer); n > 0; n = in.read(buffer)) {
             Attempt attempt = current;
             if (attempt == null) {
@@ -318,18 +328,40 @@ final class GuestRun {
                     break;
                 }
             }
-            // Keys typed during the boot wait for the shell; a person does not type more than this.
-            if (early.length < 1 << 16) {
-                int old = early.length;
-                early = Arrays.copyOf(early, old + end);
-                System.arraycopy(buffer, 0, early, old, end);
-            }
-            if (attempt.ready.getCount() == 0 && early.length > 0) {
-                attempt.domain.console().inputFully(early);
-                early = new byte[0];
+            synchronized (early) {
+                if (early.size() < MOST_EARLY_KEYS) {
+                    early.write(buffer, 0, end);
+                }
             }
             if (monitor) {
-                early = openMonitor(attempt, in, Arrays.copyOfRange(buffer, end + 1, n));
+                byte[] rest = openMonitor(attempt, in, Arrays.copyOfRange(buffer, end + 1, n));
+                synchronized (early) {
+                    early.write(rest, 0, rest.length);
+                }
+            }
+            if (attempt.ready.getCount() == 0) {
+                flushEarlyKeys(attempt);
+            }
+        }
+    }
+
+    private void sendEarlyKeys() {
+        Attempt attempt = current;
+        try {
+            if (attempt != null) {
+                attempt.ready.await();
+                flushEarlyKeys(attempt);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void flushEarlyKeys(Attempt attempt) throws InterruptedException {
+        synchronized (early) {
+            if (early.size() > 0) {
+                attempt.domain.console().inputFully(early.toByteArray());
+                early.reset();
             }
         }
     }
@@ -350,6 +382,20 @@ final class GuestRun {
         attempt = current;
         // A foreign guest's program may not take Ctrl-D for the end; a shell of ours does, and then powers off.
         if (attempt != null && session != null) {
+            attempt.domain.console().inputFully(encoder.end());
+            if (!exact) {
+                repeatEndOfInput(attempt, encoder);
+            }
+        }
+    }
+
+    /**
+     * A shell switches its terminal between two modes, and a Ctrl-D that comes in between is lost, while the end of our input
+     * does not go away: it is said again until the guest has ended.
+     */
+    private void repeatEndOfInput(Attempt attempt, ConsoleInput encoder) throws InterruptedException {
+        while (current == attempt) {
+            Thread.sleep(END_OF_INPUT_MILLIS);
             attempt.domain.console().inputFully(encoder.end());
         }
     }
