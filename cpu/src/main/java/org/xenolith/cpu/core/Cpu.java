@@ -109,6 +109,11 @@ public final class Cpu implements AutoCloseable {
         return tlb;
     }
 
+    /** Address of the TLB table that data accesses at the current privilege go through. */
+    public long dataTable() {
+        return tlbTable;
+    }
+
     // ---------------------------------------------------------------- registers
 
     /** General register {@code n}, 64 bits. */

@@ -88,19 +88,23 @@ public final class Mem {
         return base == VcpuState.RIP;
     }
 
-    int base() {
+    /** State-block offset of the base register, of rip, or {@link VcpuState#ZERO}. */
+    public int base() {
         return base;
     }
 
-    int index() {
+    /** State-block offset of the index register, or {@link VcpuState#ZERO}. */
+    public int index() {
         return index;
     }
 
-    int scale() {
+    /** Log2 of the scale factor. */
+    public int scale() {
         return scale;
     }
 
-    long displacement() {
+    /** Displacement; of a rip-relative operand, counted from the start of the block. */
+    public long displacement() {
         return displacement;
     }
 }

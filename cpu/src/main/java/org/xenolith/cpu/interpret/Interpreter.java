@@ -52,6 +52,7 @@ public final class Interpreter implements Engine, AutoCloseable {
     private final Decoder decoder = new Decoder();
     private final Fetcher fetcher = new Fetcher();
     private final Linear linear = new Linear();
+    private final Watch watch = new Watch();
     private Predicate<String> features = feature -> true;
     private boolean forcedEmulation;
 
@@ -81,7 +82,7 @@ public final class Interpreter implements Engine, AutoCloseable {
         this.state = state;
         this.world = world;
         c = new Cpu(state, world, memory);
-        c.setCodeWatch(new Watch());
+        c.setCodeWatch(watch);
     }
 
     /** An engine that refuses (#UD) the instructions whose CPUID feature the policy hides. */
@@ -144,7 +145,18 @@ public final class Interpreter implements Engine, AutoCloseable {
         }
     }
 
-    private void enter() {
+    /** The processor, for an engine that runs translated code on it between two calls of {@link #run}. */
+    public Cpu cpu() {
+        return c;
+    }
+
+    /** What this engine must hear about stores to code, for an engine that puts its own watch in front. */
+    public CodeWatch codeWatch() {
+        return watch;
+    }
+
+    /** Takes over what others changed in the state block since the last run; {@link #run} begins with it. */
+    public void enter() {
         Flags.setArithmetic(c, state.rflags());
         c.exit = null;
         c.refresh();

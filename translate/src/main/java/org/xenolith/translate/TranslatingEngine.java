@@ -1,0 +1,423 @@
+package org.xenolith.translate;
+
+import org.xenolith.cpu.CpuTracer;
+import org.xenolith.cpu.Engine;
+import org.xenolith.cpu.LinearMemory;
+import org.xenolith.cpu.VcpuExit;
+import org.xenolith.cpu.VcpuState;
+import org.xenolith.cpu.core.CodeWatch;
+import org.xenolith.cpu.core.Cpu;
+import org.xenolith.cpu.core.Flags;
+import org.xenolith.cpu.core.GuestFault;
+import org.xenolith.cpu.core.Tlb;
+import org.xenolith.cpu.interpret.Interpreter;
+import org.xenolith.memory.GuestPhysical;
+import org.xenolith.memory.Raw;
+
+/**
+ * The binary translator: runs 64-bit code as host code, and everything else through an interpreter on the same processor.
+ *
+ * <p>One loop: find or make the block at rip, enter it, see why it came back, act. Events, exceptions, other modes,
+ * single-stepping and every instruction that {@link Emitted} does not list are the interpreter's.
+ */
+public final class TranslatingEngine implements Engine, AutoCloseable {
+    private static final long CODE_BYTES = 64L << 20;
+    private static final long BLOCK_BYTES = 64 << 10;
+    /** Instructions of one entry: bounds how long a safepoint of the JVM waits, which is about 0.1 ms. */
+    private static final long SLICE = 1 << 17;
+
+    private static final long OTHER_MODE_SLICE = 1 << 12;
+    private static final int CANONICAL_SHIFT = 16;
+
+    private final VcpuState state;
+    private final Interpreter inner;
+    private final Cpu c;
+    private final long base;
+    private final long context;
+    private final CodeMemory memory;
+    private final Assembler assembler = new Assembler();
+    private final Trampolines trampolines;
+    private final BlockTranslator translator;
+    private final TranslatedPages pages = new TranslatedPages(this::kill);
+    private final JumpCache userJumps = new JumpCache();
+    private final JumpCache kernelJumps = new JumpCache();
+    private final Linear linear = new Linear();
+    private final byte[] patch = new byte[Context.SITE_BYTES];
+    private boolean kernelHasLocalPages;
+    private boolean traced;
+    private long kills;
+    private final long[] exits = new long[6];
+    private long translated;
+    private long flushes;
+    private long handedBack;
+
+    /**
+     * An engine around an interpreter, which nobody else may run from now on.
+     *
+     * @throws IllegalStateException when the host gives no executable memory
+     */
+    public TranslatingEngine(Interpreter inner) {
+        this(inner, CODE_BYTES);
+    }
+
+    TranslatingEngine(Interpreter inner, long codeBytes) {
+        this.inner = inner;
+        state = inner.state();
+        c = inner.cpu();
+        base = c.base;
+        context = base + Context.BIAS;
+        memory = new CodeMemory(codeBytes);
+        trampolines = new Trampolines(memory, assembler);
+        translator = new BlockTranslator(memory, trampolines, assembler);
+        c.setCodeWatch(new Watch(inner.codeWatch()));
+    }
+
+    @Override
+    public VcpuState state() {
+        return state;
+    }
+
+    @Override
+    public String name() {
+        return "translate";
+    }
+
+    @Override
+    public LinearMemory linear() {
+        return linear;
+    }
+
+    @Override
+    public void flushTlb() {
+        inner.flushTlb();
+    }
+
+    @Override
+    public void invalidateFrame(long gfn) {
+        inner.invalidateFrame(gfn);
+        long frame = c.memory.frameForRead(gfn);
+        if (frame != 0) {
+            pages.written(frame, 0, GuestPhysical.FRAME_SIZE);
+        }
+    }
+
+    /** As {@link Interpreter#setTracer}; while instructions are traced, the interpreter runs them. */
+    public void setTracer(CpuTracer tracer) {
+        traced = tracer != null && tracer.instructions();
+        inner.setTracer(tracer);
+    }
+
+    /** Counters for people: exits by reason, blocks made, instructions handed back. */
+    public String statistics() {
+        return "blocks " + translated + ", flushes " + flushes + ", handed back " + handedBack + ", exits: lookup "
+                + exits[Context.LOOKUP] + ", chain " + exits[Context.CHAIN] + ", interpret "
+                + exits[Context.INTERPRET] + ", read miss " + exits[Context.MISS_READ] + ", write miss "
+                + exits[Context.MISS_WRITE] + ", head " + exits[Context.HEAD] + ", code "
+                + (memory.used() >> 10) + " KiB";
+    }
+
+    // ---------------------------------------------------------------- the loop
+
+    @Override
+    public VcpuExit run(long budget) {
+        inner.enter();
+        long end = state.retired() + budget;
+        while (true) {
+            long left = end - state.retired();
+            if (left <= 0) {
+                return VcpuExit.BudgetSpent.INSTANCE;
+            }
+            VcpuExit exit;
+            if (c.mode != 3 || traced) {
+                exit = inner.run(Math.min(left, OTHER_MODE_SLICE));
+            } else if (Raw.getIntVolatile(base + VcpuState.SHADOW) != 0
+                    || (Raw.getIntVolatile(base + VcpuState.EVENTS) & eventMask()) != 0) {
+                exit = inner.run(1);
+            } else {
+                exit = translated(left);
+            }
+            if (exit != null && !(exit instanceof VcpuExit.BudgetSpent)) {
+                return exit;
+            }
+        }
+    }
+
+    /** An interrupt that is not open to delivery stops nothing. */
+    private int eventMask() {
+        return c.flag(Flags.IF) ? -1 : ~VcpuState.EVENT_INTERRUPT;
+    }
+
+    /** Runs translated code, or one hand-back; null to go on. */
+    private VcpuExit translated(long left) {
+        long code = find(state.rip());
+        if (code == 0) {
+            return handBack(pendingHandBack, left);
+        }
+        long slice = Math.min(left, SLICE);
+        Raw.putLong(context + Context.TABLE, c.dataTable());
+        Raw.putLong(context + Context.BUDGET, slice);
+        Raw.putInt(context + Context.MASK, eventMask());
+        Raw.putLong(context + Context.PAGE, state.rip() & -4096L);
+        Raw.putShort(context + Context.FLAGS, (short) Context.flagsSlot(state.rflags()));
+        Raw.putLong(context + Context.JUMPS, jumps().address());
+        int exit;
+        int reason;
+        while (true) {
+            trampolines.run(base, code);
+            exit = Raw.getInt(context + Context.EXIT);
+            reason = Context.reason(exit);
+            exits[reason]++;
+            if (reason == Context.CHAIN) {
+                code = chain(exit);
+            } else if (reason == Context.LOOKUP) {
+                code = find(state.rip());
+                Raw.putLong(context + Context.PAGE, state.rip() & -4096L);
+            } else if (reason == Context.MISS_READ || reason == Context.MISS_WRITE) {
+                code = fill(exit, reason == Context.MISS_WRITE) ? Raw.getLong(context + Context.RESUME) : 0;
+                if (code != 0) {
+                    continue;
+                }
+            } else {
+                code = 0;
+            }
+            if (code == 0) {
+                break;
+            }
+        }
+        long done = slice - Raw.getLong(context + Context.BUDGET) - Context.refund(exit);
+        if (reason != Context.LOOKUP) {
+            state.setRip(Raw.getLong(context + Context.PAGE) + Context.offset(exit));
+        }
+        Raw.putLong(base + VcpuState.RETIRED, state.retired() + done);
+        state.setRflags(state.rflags() & ~Flags.ARITHMETIC
+                | Context.arithmetic(Raw.getShort(context + Context.FLAGS) & 0xffff));
+        left -= done;
+        return switch (reason) {
+            case Context.INTERPRET, Context.MISS_READ, Context.MISS_WRITE -> handBack(Context.count(exit), left);
+            case Context.HEAD -> left > 0 && left < Context.refund(exit) ? inner.run(left) : null;
+            default -> handBack(pendingHandBack, left);
+        };
+    }
+
+    private VcpuExit handBack(int count, long left) {
+        handedBack += count;
+        return left <= 0 ? null : inner.run(Math.min(count, left));
+    }
+
+    private JumpCache jumps() {
+        return c.cpl == 3 ? userJumps : kernelJumps;
+    }
+
+    // ---------------------------------------------------------------- exits
+
+    /** Instructions for the interpreter when {@link #find} gave 0. */
+    private int pendingHandBack;
+
+    /** Code for a linear address; 0 when the interpreter must go on there. */
+    private long find(long rip) {
+        JumpCache jumps = jumps();
+        long code = jumps.find(rip);
+        if (code != 0) {
+            return code;
+        }
+        pendingHandBack = 1;
+        if (rip << CANONICAL_SHIFT >> CANONICAL_SHIFT != rip) {
+            return 0;
+        }
+        long frame;
+        long cr2 = state.getLong(VcpuState.CR2);
+        try {
+            frame = c.fetchPage(rip);
+        } catch (GuestFault fault) {
+            // The interpreter will meet it again, and deliver it.
+            state.setLong(VcpuState.CR2, cr2);
+            return 0;
+        }
+        if (frame == 0) {
+            return 0;
+        }
+        TranslatedBlock block = block(frame, (int) rip & 4095);
+        if (block.instructions == 0) {
+            pendingHandBack = block.handBack;
+            return 0;
+        }
+        jumps.put(rip, block.code);
+        kernelHasLocalPages |= jumps == kernelJumps && !c.fetchedGlobal(rip);
+        return block.code;
+    }
+
+    private TranslatedBlock block(long frame, int offset) {
+        TranslatedBlock block = pages.find(frame + offset);
+        if (block == null) {
+            if (memory.room() < BLOCK_BYTES) {
+                flush();
+            }
+            block = translator.translate(frame, offset);
+            translated++;
+            if (pages.add(block)) {
+                c.watchFrame(frame);
+            }
+        }
+        return block;
+    }
+
+    /** Forgets all translations, when code memory is full. */
+    private void flush() {
+        flushes++;
+        kills++;
+        pages.clear();
+        userJumps.clear();
+        kernelJumps.clear();
+        memory.reset(trampolines.size);
+    }
+
+    /** Finds the target of a direct branch and makes the branch go there from now on. */
+    private long chain(int exit) {
+        long site = Raw.getLong(context + Context.RESUME) - Context.SITE_BYTES;
+        long rip = Raw.getLong(context + Context.PAGE) + Context.offset(exit);
+        long before = flushes;
+        long code = find(rip);
+        if (code != 0 && flushes == before) {
+            TranslatedBlock block = pages.find((c.fetchPage(rip) & -4096L) + Context.offset(exit));
+            if (block != null && block.code == code) {
+                block.addIncoming(site);
+                jump(site, code);
+            }
+        }
+        return code;
+    }
+
+    private void jump(long site, long target) {
+        int distance = Math.toIntExact(target - site - 5);
+        patch[0] = (byte) 0xE9;
+        patch[1] = (byte) distance;
+        patch[2] = (byte) (distance >> 8);
+        patch[3] = (byte) (distance >> 16);
+        patch[4] = (byte) (distance >> 24);
+        memory.write(site, patch, 5);
+    }
+
+    /** Puts an exit in place of a jump, or of a block's head. */
+    private void unjump(long site, int exit) {
+        assembler.start(site);
+        assembler.storeImmediate(2, Assembler.R14, Context.EXIT, exit);
+        assembler.callTo(trampolines.exit);
+        memory.write(site, assembler.finish(), assembler.size());
+    }
+
+    /** A block's guest code was overwritten. */
+    private void kill(TranslatedBlock block) {
+        kills++;
+        int offset = (int) block.host & 4095;
+        for (int i = 0; i < block.incomingCount; i++) {
+            unjump(block.incoming[i], Context.exit(Context.CHAIN, offset, 0, 0, 0));
+        }
+        // Whoever comes through the jump cache meets an exit that looks the address up again.
+        unjump(block.code, Context.exit(Context.HEAD, offset, 0, 0, 0));
+        userJumps.clear();
+        kernelJumps.clear();
+    }
+
+    /** Fills the TLB for a missed access; false when the interpreter must execute the instruction. */
+    private boolean fill(int exit, boolean write) {
+        long va = Raw.getLong(context + Context.VA);
+        int bytes = 1 << Context.sizeLog2(exit);
+        long page = va & -4096L;
+        if ((va + bytes - 1 & -4096L) != page) {
+            return false;
+        }
+        long entry = c.dataTable() + ((va >>> 12 & Tlb.INDEX_MASK) << Tlb.ENTRY_SHIFT) + (write ? Tlb.WRITE : Tlb.READ);
+        if (write && (Raw.getLong(entry) & -4096L) == page) {
+            // Watched: a store to a page with code.
+            return false;
+        }
+        long before = kills;
+        long cr2 = state.getLong(VcpuState.CR2);
+        try {
+            if (write) {
+                c.writable(va, bytes);
+            } else {
+                c.readable(va, bytes);
+            }
+        } catch (GuestFault fault) {
+            state.setLong(VcpuState.CR2, cr2);
+            return false;
+        }
+        return kills == before && Raw.getLong(entry) == page;
+    }
+
+    // ---------------------------------------------------------------- invalidation
+
+    /** Tells both engines' caches. */
+    private final class Watch implements CodeWatch {
+        private final CodeWatch first;
+
+        Watch(CodeWatch first) {
+            this.first = first;
+        }
+
+        @Override
+        public boolean hasCode(long hostFrame) {
+            return first.hasCode(hostFrame) || pages.hasCode(hostFrame);
+        }
+
+        @Override
+        public boolean written(long hostFrame, int offset, int bytes) {
+            boolean none = first.written(hostFrame, offset, bytes);
+            return pages.written(hostFrame, offset, bytes) && none;
+        }
+
+        @Override
+        public void mappingsChanged(boolean all) {
+            first.mappingsChanged(all);
+            userJumps.clear();
+            if (all || kernelHasLocalPages) {
+                kernelJumps.clear();
+                kernelHasLocalPages = false;
+            }
+        }
+
+        @Override
+        public void mappingChanged(long va) {
+            first.mappingChanged(va);
+            userJumps.clearPage(va);
+            kernelJumps.clearPage(va);
+        }
+    }
+
+    /** The interpreter's view of memory; what is written through it is told to our blocks too. */
+    private final class Linear implements LinearMemory {
+        @Override
+        public boolean read(long at, byte[] to, int offset, int length) {
+            return inner.linear().read(at, to, offset, length);
+        }
+
+        @Override
+        public boolean write(long at, byte[] from, int offset, int length) {
+            boolean done = inner.linear().write(at, from, offset, length);
+            for (long va = at & -4096L; va < at + length; va += 4096) {
+                long gpa = translate(va, false);
+                long frame = gpa < 0 ? 0 : c.memory.frameForRead(gpa >>> 12);
+                if (frame != 0) {
+                    int begin = (int) (Math.max(at, va) - va);
+                    int end = (int) Math.min(at + length - va, 4096);
+                    pages.written(frame, begin, end - begin);
+                }
+            }
+            return done;
+        }
+
+        @Override
+        public long translate(long at, boolean write) {
+            return inner.linear().translate(at, write);
+        }
+    }
+
+    @Override
+    public void close() {
+        userJumps.close();
+        kernelJumps.close();
+        memory.close();
+        inner.close();
+    }
+}
