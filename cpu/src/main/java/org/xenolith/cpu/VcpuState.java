@@ -31,6 +31,7 @@ import org.xenolith.memory.Raw;
  *   0x25C  i32       1 from the delivery of an NMI to the next IRET: further NMIs wait
  *   0x260  u64       retired guest instructions since creation
  *   0x268  u64       debugctl
+ *   0x270  u64       debug exceptions (as DR6 bits) owed for an instruction that left the engine
  *   0x280  512+ B    x87, MMX and SSE state, nearly in FXSAVE format (Intel SDM vol. 1, table 10-2): fcw u16 +0, fsw +2 (with TOP),
  *                    abridged ftw u8 +4, fop +6, fip u64 +8, fdp u64 +16, mxcsr u32 +24, mxcsr_mask +28,
  *                    r0..r7 at +32 (10 bytes each, 16 apart), xmm0..15 at +160. Unlike in an FXSAVE
@@ -105,6 +106,8 @@ public final class VcpuState implements AutoCloseable {
     public static final int RETIRED = 0x260;
     /** DEBUGCTL: bit 0 last-branch records (there are none), bit 1 single-stepping from branch to branch. */
     public static final int DEBUG_CONTROL = 0x268;
+    /** Debug exceptions, as DR6 bits, of an instruction that left the engine: due before the next one. */
+    public static final int PENDING_DEBUG = 0x270;
 
     public static final int FXSAVE = 0x280;
     public static final int FCW = FXSAVE;

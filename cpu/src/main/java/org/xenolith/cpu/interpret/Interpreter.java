@@ -278,6 +278,11 @@ public final class Interpreter implements Engine, AutoCloseable {
         if (state.getInt(VcpuState.SHADOW) != 0) {
             return null;
         }
+        long owed = state.getLong(VcpuState.PENDING_DEBUG);
+        if (owed != 0) {
+            state.setLong(VcpuState.PENDING_DEBUG, 0);
+            return debugTrap(owed);
+        }
         int events = Raw.getIntVolatile(c.base + VcpuState.EVENTS);
         if ((events & VcpuState.EVENT_EXIT) != 0) {
             state.lower(VcpuState.EVENT_EXIT);
@@ -427,11 +432,25 @@ public final class Interpreter implements Engine, AutoCloseable {
         }
         long pending = c.pendingDebug | (step ? DR6_SINGLE_STEP : 0);
         c.pendingDebug = 0;
-        if (pending != 0 && c.exit == null) {
-            c.setControl(VcpuState.DR + 6 * 8, c.control(VcpuState.DR + 6 * 8) & ~0xfL | pending);
-            c.exit = deliver(GuestFault.DB, 0, false, Interrupts.Kind.FAULT_OR_TRAP);
+        if (pending == 0) {
+            return true;
+        }
+        if (c.exit == VcpuExit.Halt.INSTANCE) {
+            // The trap comes before the processor sleeps.
+            c.exit = null;
+        }
+        if (c.exit == null) {
+            c.exit = debugTrap(pending);
+        } else {
+            state.setLong(VcpuState.PENDING_DEBUG, pending);
+            state.raise(VcpuState.EVENT_STEP);
         }
         return true;
+    }
+
+    private VcpuExit debugTrap(long pending) {
+        c.setControl(VcpuState.DR + 6 * 8, c.control(VcpuState.DR + 6 * 8) & ~0xfL | pending);
+        return deliver(GuestFault.DB, 0, false, Interrupts.Kind.FAULT_OR_TRAP);
     }
 
     /** Whether an instruction that has just run was a taken branch; {@code next} is the address behind it. */

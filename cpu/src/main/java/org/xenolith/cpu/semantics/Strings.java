@@ -44,6 +44,11 @@ public final class Strings {
         return Raw.getIntVolatile(c.base + VcpuState.EVENTS) != 0;
     }
 
+    /** True when iterations must go one by one: the step trap and breakpoints come after each of them. */
+    private static boolean stepping(Cpu c) {
+        return (Raw.getIntVolatile(c.base + VcpuState.EVENTS) & VcpuState.EVENT_STEP) != 0;
+    }
+
     /** Ends the instruction, or leaves rip on it when iterations are left. */
     private static void finish(Cpu c, Insn i, boolean done) {
         c.setRip(done ? i.nextRip(c) : i.thisRip(c));
@@ -63,8 +68,9 @@ public final class Strings {
             finish(c, i, true);
             return;
         }
+        boolean chunks = step > 0 && i.is64() && !stepping(c);
         for (int n = 1; counter(c, i) != 0; n++) {
-            if (!(step > 0 && i.is64() && moveChunk(c, i, w))) {
+            if (!(chunks && moveChunk(c, i, w))) {
                 move(c, i, w, step);
                 advance(c, i, VcpuState.RCX, -1);
             }
@@ -137,8 +143,9 @@ public final class Strings {
             finish(c, i, true);
             return;
         }
+        boolean chunks = step > 0 && i.is64() && !stepping(c);
         for (int n = 1; counter(c, i) != 0; n++) {
-            if (!(step > 0 && i.is64() && storeChunk(c, i, w))) {
+            if (!(chunks && storeChunk(c, i, w))) {
                 store(c, i, w, step);
                 advance(c, i, VcpuState.RCX, -1);
             }

@@ -11,6 +11,7 @@ import static org.xenolith.cpu.testing.TestMachine.DATA;
 import static org.xenolith.cpu.testing.TestMachine.DATA0;
 
 import org.junit.jupiter.api.Test;
+import org.xenolith.cpu.VcpuExit;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.core.Cr4;
 import org.xenolith.cpu.testing.Asm;
@@ -46,6 +47,34 @@ class DebugTest {
             assertThat(m.fault().rip()).isEqualTo(CODE + 6);
             assertThat(m.fault().rip()).isEqualTo(CODE + 7);
             assertThat(m.reg(RAX)).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void theStepTrapOfAHypercallComesWhenTheGuestGoesOn() {
+        try (TestMachine m = TestMachine.long64()) {
+            m.load(m.code().db(0x0F, 0x01, 0xC1).nop().hlt());
+            m.state.setRflags(2 | TF);
+            assertThat(m.run()).isInstanceOf(VcpuExit.Hypercall.class);
+            assertThat(m.state.rip()).isEqualTo(CODE + 3);
+            Fault f = m.fault();
+            assertThat(f.vector()).isEqualTo(1);
+            assertThat(f.rip()).isEqualTo(CODE + 3);
+            assertThat(dr(m, 6) & BS).isEqualTo(BS);
+        }
+    }
+
+    @Test
+    void aRepeatedStoreTrapsBehindEachIteration() {
+        try (TestMachine m = TestMachine.long64()) {
+            m.load(m.code().db(0xF3, 0xAA).nop().hlt());
+            m.set(RCX, 3).set(RDI, DATA);
+            m.state.setRflags(2 | TF);
+            assertThat(m.fault().rip()).isEqualTo(CODE);
+            assertThat(m.reg(RCX)).isEqualTo(2);
+            assertThat(m.fault().rip()).isEqualTo(CODE);
+            assertThat(m.fault().rip()).isEqualTo(CODE + 2);
+            assertThat(m.reg(RCX)).isZero();
         }
     }
 
