@@ -443,6 +443,7 @@ final class BlockTranslator {
             case RET -> {
                 probe(stack(0), 3, false);
                 at(0, 3, Assembler.MAP_1, 0x8B, T0);
+                refuseNonCanonical();
                 a.lea(SP, SP, Assembler.NONE, 0, 8 + (i.row.operands.isEmpty() ? 0 : (int) i.imm & 0xffff));
                 indirect();
             }
@@ -455,12 +456,24 @@ final class BlockTranslator {
             probe(place(i.mem), 3, false);
             at(0, 3, Assembler.MAP_1, 0x8B, T0);
         } else {
-            save();
+            clobber();
             int from = fetch(i.rm, T0);
             if (from != T0) {
                 a.mov(3, T0, from);
             }
         }
+        refuseNonCanonical();
+    }
+
+    /** A branch to the address in T0 must raise #GP before anything changes when that is not canonical: the interpreter does. */
+    private void refuseNonCanonical() {
+        int refuse = a.label();
+        asides.add(new Aside(refuse, exit(Context.INTERPRET, 0, 1), null, -1));
+        a.mov(3, T1, T0);
+        a.shift(Assembler.SHL, 3, T1, 16);
+        a.shift(Assembler.SAR, 3, T1, 16);
+        a.alu(Assembler.CMP, 3, T1, T0);
+        a.jcc(Assembler.NE, refuse);
     }
 
     private void pushReturn(Insn i) {

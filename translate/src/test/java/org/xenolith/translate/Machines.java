@@ -36,6 +36,24 @@ final class Machines implements AutoCloseable {
         for (int gfn = 0; gfn < BYTES >> 12; gfn++) {
             memory.map(gfn, machine.allocateFrame(), true);
         }
+        World world = (World) Proxy.newProxyInstance(
+                World.class.getClassLoader(), new Class<?>[] {World.class}, (self, method, arguments) -> {
+                    Class<?> type = method.getReturnType();
+                    return type == int.class ? (Object) (-1) : type == long.class ? (Object) 0L : type == boolean.class
+                            ? (Object) false
+                            : null;
+                });
+        reset();
+        Interpreter interpreter = new Interpreter(state, world, memory);
+        engine = translate ? new TranslatingEngine(interpreter, 4 << 20) : interpreter;
+    }
+
+    /** Tables, handlers, system registers and empty data as at the start. */
+    void reset() {
+        byte[] zeros = new byte[4096];
+        for (int gfn = 1; gfn < STACK >> 12; gfn++) {
+            memory.write((long) gfn << 12, zeros, 0, zeros.length);
+        }
         memory.write(0x1000, 8, 0x2000 | PRESENT_WRITABLE);
         memory.write(0x2000, 8, 0x3000 | PRESENT_WRITABLE);
         memory.write(0x3000, 8, PAGE_TABLE | PRESENT_WRITABLE);
@@ -52,13 +70,7 @@ final class Machines implements AutoCloseable {
         }
         memory.write(0x7008, 8, 0x00AF9B000000FFFFL);
         memory.write(0x7010, 8, 0x00CF93000000FFFFL);
-        World world = (World) Proxy.newProxyInstance(
-                World.class.getClassLoader(), new Class<?>[] {World.class}, (self, method, arguments) -> {
-                    Class<?> type = method.getReturnType();
-                    return type == int.class ? (Object) (-1) : type == long.class ? (Object) 0L : type == boolean.class
-                            ? (Object) false
-                            : null;
-                });
+        state.reset();
         state.setLong(VcpuState.CR0, 0x80010011L);
         state.setLong(VcpuState.CR3, 0x1000);
         state.setLong(VcpuState.CR4, 0x20);
@@ -72,8 +84,6 @@ final class Machines implements AutoCloseable {
         state.setInt(VcpuState.GDTR_LIMIT, 0xFF);
         state.setRip(CODE);
         state.setGpr(VcpuState.RSP, STACK);
-        Interpreter interpreter = new Interpreter(state, world, memory);
-        engine = translate ? new TranslatingEngine(interpreter, 4 << 20) : interpreter;
     }
 
     /** Puts code at {@link #CODE}. */

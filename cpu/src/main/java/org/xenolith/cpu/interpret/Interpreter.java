@@ -183,7 +183,7 @@ public final class Interpreter implements Engine, AutoCloseable {
         while (true) {
             try {
                 // Events and interrupt shadow are neighbours: one load sees both.
-                while (quiet(Raw.getLong(eventsAt))) {
+                while (left > 0 && quiet(Raw.getLong(eventsAt))) {
                     block = null;
                     block = lookup();
                     int n = block.instructions;
