@@ -627,7 +627,7 @@ public final class Interpreter implements Engine, AutoCloseable {
                 checkLimit(insn.next);
             }
             ops.add(Binder.bind(insn));
-            offsets[count++] = (short) insn.offset;
+            offsets[count++] = insn.offset;
             offset = insn.next;
             ended |= insn.row.endsBlock;
         }
