@@ -46,7 +46,8 @@ class DebianPackagesTest {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (ArArchiveOutputStream ar = new ArArchiveOutputStream(bytes)) {
             for (var member : List.of("debian-binary", "control.tar.xz", dataMember)) {
-                byte[] contents = member.startsWith("data") ? tarBytes.toByteArray() : "2.0\n".getBytes(StandardCharsets.UTF_8);
+                byte[] contents =
+                        member.startsWith("data") ? tarBytes.toByteArray() : "2.0\n".getBytes(StandardCharsets.UTF_8);
                 ar.putArchiveEntry(new ArArchiveEntry(member, contents.length));
                 ar.write(contents);
                 ar.closeArchiveEntry();
