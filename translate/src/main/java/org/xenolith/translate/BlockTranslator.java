@@ -37,7 +37,7 @@ final class BlockTranslator {
     private record Place(int segmentBase, int base, int index, int scale, int displacement) {}
 
     /** Code behind the block that a probe, a guard or a head jumps to. */
-    private record Aside(int label, int exit, Place va, int retry) {}
+    private record Aside(int label, int exit, Place va, int retry, FlagRecipe flags) {}
 
     private final CodeMemory memory;
     private final Trampolines trampolines;
@@ -50,6 +50,9 @@ final class BlockTranslator {
 
     private boolean inHost;
     private boolean inSlot;
+    /** How to compute the current flags again, when nobody but a fault can see them; null when they must be kept. */
+    private FlagRecipe elided;
+
     private int start;
     private int count;
     private int index;
@@ -121,6 +124,7 @@ final class BlockTranslator {
         a.start(memory.next());
         inHost = false;
         inSlot = true;
+        elided = null;
         if (count > 0) {
             head();
             for (index = 0; index < count; index++) {
@@ -147,15 +151,19 @@ final class BlockTranslator {
         a.load(2, T0, STATE, VcpuState.EVENTS - Context.BIAS);
         a.rm(0, 2, Assembler.MAP_1, 0x85, T0, STATE, Assembler.NONE, 0, Context.MASK);
         a.jcc(Assembler.NE, label);
-        asides.add(new Aside(label, Context.exit(Context.HEAD, start, 0, 0, 0), null, -1));
+        asides.add(new Aside(label, Context.exit(Context.HEAD, start, 0, 0, 0), null, -1, null));
         label = a.label();
         a.aluMemoryImmediate(Assembler.SUB, 3, STATE, Context.BUDGET, count);
         a.jcc(Assembler.LESS, label);
-        asides.add(new Aside(label, Context.exit(Context.HEAD, start, count, 0, 0), null, -1));
+        asides.add(new Aside(label, Context.exit(Context.HEAD, start, count, 0, 0), null, -1, null));
     }
 
     private void emit(Aside aside) {
         a.bind(aside.label);
+        if (aside.flags != null) {
+            compute(aside.flags);
+            emitSave();
+        }
         if (aside.va != null) {
             linear(aside.va);
             a.store(3, STATE, Context.VA, T0);
@@ -170,23 +178,86 @@ final class BlockTranslator {
 
     private void save() {
         if (!inSlot) {
-            a.mov(3, T0, Assembler.RAX);
-            a.lahf();
-            a.setcc(0, Assembler.RAX);
-            a.store(1, STATE, Context.FLAGS, Assembler.RAX);
-            a.mov(3, Assembler.RAX, T0);
+            if (!inHost) {
+                throw new IllegalStateException("flags are needed that were dead");
+            }
+            emitSave();
             inSlot = true;
         }
     }
 
+    private void emitSave() {
+        a.mov(3, T0, Assembler.RAX);
+        a.lahf();
+        a.setcc(0, Assembler.RAX);
+        a.store(1, STATE, Context.FLAGS, Assembler.RAX);
+        a.mov(3, Assembler.RAX, T0);
+    }
+
+    /** Host flags = the flags of an instruction executed before. */
+    private void compute(FlagRecipe r) {
+        int w = r.w();
+        int high = w == 0 ? 0 : 1;
+        int x = fetch(r.a(), T0);
+        switch (r.how()) {
+            case RESULT -> a.rr(lowByte(w, x, x), w, Assembler.MAP_1, 0x84 + high, x, x);
+            case NEG -> {
+                a.mov(3, T0, x);
+                a.rr(0, w, Assembler.MAP_1, 0xF6 + high, 3, T0);
+                a.rr(0, w, Assembler.MAP_1, 0xF6 + high, 3, T0);
+            }
+            case TEST -> {
+                if (r.b() < 0) {
+                    a.rr(lowByte(w, x, x), w, Assembler.MAP_1, 0xF6 + high, 0, x);
+                    a.immediate(Math.min(w, 2), r.immediate());
+                } else {
+                    int y = fetch(r.b(), T1);
+                    a.rr(lowByte(w, x, y), w, Assembler.MAP_1, 0x84 + high, y, x);
+                }
+            }
+            case CMP -> operate(Assembler.CMP, r, x);
+            case ADD -> {
+                a.mov(3, T0, x);
+                operate(Assembler.SUB, r, T0);
+                operate(Assembler.ADD, r, T0);
+            }
+            case SUB -> {
+                a.mov(3, T0, x);
+                operate(Assembler.ADD, r, T0);
+                operate(Assembler.SUB, r, T0);
+            }
+        }
+    }
+
+    private void operate(int op, FlagRecipe r, int x) {
+        int w = r.w();
+        int high = w == 0 ? 0 : 1;
+        if (r.b() < 0) {
+            a.rr(lowByte(w, x, x), w, Assembler.MAP_1, 0x80 + high, op, x);
+            a.immediate(Math.min(w, 2), r.immediate());
+        } else {
+            int y = fetch(r.b(), T1);
+            a.rr(lowByte(w, x, y), w, Assembler.MAP_1, op * 8 + high, y, x);
+        }
+    }
+
+    private static int lowByte(int w, int x, int y) {
+        return w == 0 && (x >= 4 || y >= 4) ? Assembler.BYTE : 0;
+    }
+
     /** Host flags are about to be destroyed. */
     private void clobber() {
-        save();
+        if (elided == null) {
+            save();
+        }
         inHost = false;
     }
 
     private void need() {
         if (!inHost) {
+            if (!inSlot) {
+                throw new IllegalStateException("flags are needed that were dead");
+            }
             a.mov(3, T0, Assembler.RAX);
             a.rm(0, 2, Assembler.MAP_0F, 0xB7, Assembler.RAX, STATE, Assembler.NONE, 0, Context.FLAGS);
             // 1 + 127 overflows a byte, 0 + 127 does not; SAHF brings the other five.
@@ -208,6 +279,7 @@ final class BlockTranslator {
         if (effect == Effect.SETS || effect == Effect.CHANGES) {
             inHost = true;
             inSlot = false;
+            elided = effect == Effect.SETS ? FlagRecipe.of(insns, entries, index) : null;
         }
     }
 
@@ -369,7 +441,7 @@ final class BlockTranslator {
             }
         }
         asides.add(new Aside(
-                miss, exit(write ? Context.MISS_WRITE : Context.MISS_READ, w, 1), simple ? p : null, retry));
+                miss, exit(write ? Context.MISS_WRITE : Context.MISS_READ, w, 1), simple ? p : null, retry, inSlot ? null : elided));
     }
 
     /** An instruction on the operand of the last probe. */
@@ -468,7 +540,7 @@ final class BlockTranslator {
     /** A branch to the address in T0 must raise #GP before anything changes when that is not canonical: the interpreter does. */
     private void refuseNonCanonical() {
         int refuse = a.label();
-        asides.add(new Aside(refuse, exit(Context.INTERPRET, 0, 1), null, -1));
+        asides.add(new Aside(refuse, exit(Context.INTERPRET, 0, 1), null, -1, null));
         a.mov(3, T1, T0);
         a.shift(Assembler.SHL, 3, T1, 16);
         a.shift(Assembler.SAR, 3, T1, 16);
@@ -548,7 +620,7 @@ final class BlockTranslator {
             a.mov(w, T1, fetch(i.rm, T1));
         }
         int refuse = a.label();
-        asides.add(new Aside(refuse, exit(Context.INTERPRET, 0, 1), null, -1));
+        asides.add(new Aside(refuse, exit(Context.INTERPRET, 0, 1), null, -1, null));
         if (signed) {
             // Neither 0 nor -1, and a dividend that is only sign above: the quotient fits.
             a.rm(0, w, Assembler.MAP_1, 0x8D, T0, T1, Assembler.NONE, 0, 1);
