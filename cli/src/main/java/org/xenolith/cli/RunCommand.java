@@ -20,6 +20,7 @@ import org.xenolith.image.GuestSession;
 import org.xenolith.image.ImageException;
 import org.xenolith.services.symbols.SymbolTable;
 import org.xenolith.toolstack.DomainConfig;
+import org.xenolith.toolstack.EngineKind;
 import org.xenolith.toolstack.TraceConfig;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -57,17 +58,6 @@ final class RunCommand implements Callable<Integer> {
     enum OnReboot {
         EXIT,
         RESTART;
-
-        @Override
-        public String toString() {
-            return name().toLowerCase(Locale.ROOT);
-        }
-    }
-
-    /** Which engine runs the guest's instructions. */
-    enum EngineChoice {
-        AUTO,
-        INTERPRET;
 
         @Override
         public String toString() {
@@ -116,9 +106,10 @@ final class RunCommand implements Callable<Integer> {
     @Option(
             names = "--engine",
             paramLabel = "NAME",
-            description = "Runs the instructions: ${COMPLETION-CANDIDATES}. Default: auto",
+            description =
+                    "Runs the instructions: ${COMPLETION-CANDIDATES}. translate is fast and experimental; auto is interpret. Default: auto",
             defaultValue = "auto")
-    private EngineChoice engine;
+    private EngineKind engine;
 
     @Option(
             names = "--on-reboot",
@@ -213,6 +204,7 @@ final class RunCommand implements Callable<Integer> {
             DomainConfig.Builder config = DomainConfig.of(kernelFile(packages))
                     .kernelCache(options.cache().resolve("kernels"))
                     .memoryBytes(size.bytes())
+                    .engine(engine)
                     .deterministic(deterministic)
                     .commandLine(commandLine(session));
             if (initrd != null) {

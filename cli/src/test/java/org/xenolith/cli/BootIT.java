@@ -105,6 +105,19 @@ class BootIT {
     }
 
     @Test
+    void theTranslatingEngineRunsACommand() throws Exception {
+        Assumptions.assumeTrue(
+                System.getProperty("os.name").equals("Linux")
+                        && System.getProperty("os.arch").equals("amd64"),
+                "skipped: the translating engine needs Linux on x86-64");
+        try (Guest guest =
+                Guest.start("run", "--engine", "translate", "--", "sh", "-c", "seq 1 1000 | sha256sum; exit 9")) {
+            guest.endInput().ends(9, BOOT_SECONDS);
+            assertThat(guest.text()).isEqualTo("67d4ff71d43921d5739f387da09746f405e425b07d727e4c69d029461d1f051f  -\n");
+        }
+    }
+
+    @Test
     void theGenericKernelRunsACommand() throws Exception {
         try (Guest guest = Guest.start("run", "--kernel", "debian:generic", "--", "uname", "-r")) {
             guest.endInput().ends(0, BOOT_SECONDS * 2);

@@ -14,6 +14,7 @@ import java.util.function.LongSupplier;
 import org.xenolith.abi.HvmParam;
 import org.xenolith.abi.ShutdownReason;
 import org.xenolith.cpu.CpuidPolicy;
+import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.interpret.Interpreter;
 import org.xenolith.hypervisor.DomainMemory;
 import org.xenolith.hypervisor.DomainParts;
@@ -25,6 +26,7 @@ import org.xenolith.hypervisor.time.DomainClock;
 import org.xenolith.hypervisor.time.HostClock;
 import org.xenolith.hypervisor.time.VirtualClock;
 import org.xenolith.memory.MachineMemory;
+import org.xenolith.memory.MachineMemoryException;
 import org.xenolith.platform.LocalApic;
 import org.xenolith.platform.WallClockPort;
 import org.xenolith.services.builder.BuiltGuest;
@@ -38,6 +40,7 @@ import org.xenolith.services.loader.KernelImage;
 import org.xenolith.services.xenstore.DomainEntries;
 import org.xenolith.services.xenstore.XenStore;
 import org.xenolith.services.xenstore.XenStoreRing;
+import org.xenolith.translate.TranslatingEngine;
 
 /**
  * One guest with everything it needs, in this JVM.
@@ -74,6 +77,7 @@ public final class Domain implements AutoCloseable {
     private Domain(DomainConfig config, KernelImage kernel) throws ImageFormatException, DomainBuildException {
         this.config = config;
         inspector = new Inspector(config.trace(), config.symbols());
+        checkEngine();
         long frames = (config.memoryBytes() >>> 12) + EXTRA_FRAMES;
         machine = new MachineMemory(frames << 12);
         try {
@@ -86,11 +90,7 @@ public final class Domain implements AutoCloseable {
             DomainParts parts = new DomainParts(
                     machine,
                     new Domains(),
-                    (state, world, memory) -> {
-                        Interpreter engine = new Interpreter(state, world, memory, policy);
-                        inspector.attach(engine);
-                        return engine;
-                    },
+                    (state, world, memory) -> engine(new Interpreter(state, world, memory, policy)),
                     LocalApic::new,
                     policy::leaf,
                     clock,
@@ -170,6 +170,37 @@ public final class Domain implements AutoCloseable {
         try (KernelImage kernel =
                 cache == null ? KernelImage.load(config.kernel()) : KernelImage.load(config.kernel(), cache)) {
             return new Domain(config, kernel);
+        }
+    }
+
+    private void checkEngine() throws DomainBuildException {
+        boolean here = System.getProperty("os.name").equals("Linux")
+                && System.getProperty("os.arch").equals("amd64");
+        if (config.engine() == EngineKind.TRANSLATE && !here) {
+            throw new DomainBuildException(
+                    "the translating engine runs on Linux on x86-64 only; choose the engine " + EngineKind.INTERPRET);
+        }
+        if (config.engine() == EngineKind.TRANSLATE
+                && config.trace().isPresent()
+                && config.trace().get().kinds().contains(TraceConfig.Kind.INSN)) {
+            throw new DomainBuildException(
+                    "instructions can be traced on the engine " + EngineKind.INTERPRET + " only");
+        }
+    }
+
+    private Engine engine(Interpreter interpreter) {
+        inspector.attach(interpreter);
+        if (config.engine() != EngineKind.TRANSLATE) {
+            return interpreter;
+        }
+        try {
+            return new TranslatingEngine(interpreter);
+        } catch (IllegalStateException e) {
+            interpreter.close();
+            throw new MachineMemoryException(
+                    "the host gives no executable memory (" + e.getMessage() + "); choose the engine "
+                            + EngineKind.INTERPRET,
+                    e);
         }
     }
 

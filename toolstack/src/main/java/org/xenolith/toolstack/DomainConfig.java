@@ -17,6 +17,7 @@ import org.xenolith.services.symbols.SymbolTable;
  * @param commandLine of the kernel
  * @param memoryBytes RAM
  * @param vcpus virtual CPUs
+ * @param engine who executes the instructions
  * @param deterministic time is derived from retired instructions, and randomness from a seed
  * @param forcedEmulation UD2 followed by "xen" is a prefix, as test programs for emulators want it, and not #UD
  * @param trace what to trace, and to whom; empty for nothing
@@ -30,6 +31,7 @@ public record DomainConfig(
         String commandLine,
         long memoryBytes,
         int vcpus,
+        EngineKind engine,
         boolean deterministic,
         boolean forcedEmulation,
         Optional<TraceConfig> trace,
@@ -54,6 +56,7 @@ public record DomainConfig(
         private String commandLine = "console=hvc0";
         private long memoryBytes = DEFAULT_MEMORY;
         private int vcpus = 1;
+        private EngineKind engine = EngineKind.AUTO;
         private boolean deterministic;
         private boolean forcedEmulation;
         private TraceConfig trace;
@@ -99,6 +102,11 @@ public record DomainConfig(
             return this;
         }
 
+        public Builder engine(EngineKind value) {
+            engine = value;
+            return this;
+        }
+
         public Builder deterministic(boolean value) {
             deterministic = value;
             return this;
@@ -128,6 +136,7 @@ public record DomainConfig(
                     commandLine,
                     memoryBytes,
                     vcpus,
+                    engine,
                     deterministic,
                     forcedEmulation,
                     Optional.ofNullable(trace),

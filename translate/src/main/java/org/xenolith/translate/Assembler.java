@@ -185,10 +185,8 @@ public final class Assembler {
         if (w == 1) {
             byte1(0x66);
         }
-        int rex = (w == 3 ? 8 : 0)
-                | (reg & 8) >> 1
-                | (index >= 0 ? (index & 8) >> 2 : 0)
-                | (rm >= 0 ? (rm & 8) >> 3 : 0);
+        int rex =
+                (w == 3 ? 8 : 0) | (reg & 8) >> 1 | (index >= 0 ? (index & 8) >> 2 : 0) | (rm >= 0 ? (rm & 8) >> 3 : 0);
         if (rex != 0 || (flags & BYTE) != 0) {
             if ((flags & HIGH) != 0) {
                 throw new IllegalStateException("a high byte register beside a REX prefix");
@@ -211,8 +209,7 @@ public final class Assembler {
     }
 
     /** {@code opcode} with a memory operand {@code [base + (index << scale) + displacement]}. */
-    public void rm(
-            int flags, int w, int map, int opcode, int reg, int base, int index, int scale, int displacement) {
+    public void rm(int flags, int w, int map, int opcode, int reg, int base, int index, int scale, int displacement) {
         prefixes(flags, w, map, opcode, reg, index, base);
         int r = (reg & 7) << 3;
         if (base < 0) {

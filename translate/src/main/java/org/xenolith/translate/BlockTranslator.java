@@ -441,7 +441,11 @@ final class BlockTranslator {
             }
         }
         asides.add(new Aside(
-                miss, exit(write ? Context.MISS_WRITE : Context.MISS_READ, w, 1), simple ? p : null, retry, inSlot ? null : elided));
+                miss,
+                exit(write ? Context.MISS_WRITE : Context.MISS_READ, w, 1),
+                simple ? p : null,
+                retry,
+                inSlot ? null : elided));
     }
 
     /** An instruction on the operand of the last probe. */

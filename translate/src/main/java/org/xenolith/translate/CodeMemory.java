@@ -64,8 +64,8 @@ public final class CodeMemory implements AutoCloseable {
             }
             doubleMapped = rx != -1;
             if (!doubleMapped) {
-                rx = (long) Calls.MMAP.invokeExact(
-                        0L, size, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
+                rx = (long)
+                        Calls.MMAP.invokeExact(0L, size, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0L);
                 rw = rx;
             }
         } catch (RuntimeException | Error e) {

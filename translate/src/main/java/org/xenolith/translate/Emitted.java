@@ -3,9 +3,9 @@ package org.xenolith.translate;
 import java.util.Map;
 import org.xenolith.cpu.decode.Insn;
 import org.xenolith.cpu.decode.OperandSpec;
-import org.xenolith.cpu.decode.Row;
 import org.xenolith.cpu.decode.OperandSpec.Access;
 import org.xenolith.cpu.decode.OperandSpec.Kind;
+import org.xenolith.cpu.decode.Row;
 
 /**
  * The list of instructions that the translator emits; all others go to the interpreter. One line a semantics name: how it
@@ -144,8 +144,7 @@ final class Emitted {
         }
         boolean ok = switch (entry.shape) {
             case SAME -> encodable(i);
-            case LEA, PUSH, POP, CALL_INDIRECT, JMP_INDIRECT ->
-                i.operandSize == 3 || entry.shape == Shape.LEA;
+            case LEA, PUSH, POP, CALL_INDIRECT, JMP_INDIRECT -> i.operandSize == 3 || entry.shape == Shape.LEA;
             case PUSH_IMMEDIATE, LEAVE, CALL, RET -> i.operandSize == 3;
             case DIVIDE -> i.operandSize >= 2;
             default -> true;
@@ -219,8 +218,7 @@ final class Emitted {
         }
         return switch (name(i.row)) {
             case "Moves.xchg", "Moves.xchg8", "Atomics.xadd", "Atomics.xadd8" -> true;
-            case "Atomics.cmpxchg", "Atomics.cmpxchg8", "Bits.bts", "Bits.btr", "Bits.btc" ->
-                spec.kind() == Kind.RM;
+            case "Atomics.cmpxchg", "Atomics.cmpxchg8", "Bits.bts", "Bits.btr", "Bits.btc" -> spec.kind() == Kind.RM;
             default -> false;
         };
     }

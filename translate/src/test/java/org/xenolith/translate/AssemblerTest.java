@@ -40,10 +40,10 @@ class AssemblerTest {
             assertThat(i.length()).as(what).isEqualTo(a.size());
             assertThat((int) i.operandSize).as(what).isEqualTo(w);
             assertThat((int) i.reg).as(what).isEqualTo(reg);
-            assertThat((int) i.mem.base()).as(what).isEqualTo(base < 0 ? VcpuState.ZERO : base * 8);
-            assertThat((int) i.mem.index()).as(what).isEqualTo(index < 0 ? VcpuState.ZERO : index * 8);
-            assertThat((int) i.mem.scale()).as(what).isEqualTo(scale);
-            assertThat((long) i.mem.displacement()).as(what).isEqualTo(displacement);
+            assertThat(i.mem.base()).as(what).isEqualTo(base < 0 ? VcpuState.ZERO : base * 8);
+            assertThat(i.mem.index()).as(what).isEqualTo(index < 0 ? VcpuState.ZERO : index * 8);
+            assertThat(i.mem.scale()).as(what).isEqualTo(scale);
+            assertThat(i.mem.displacement()).as(what).isEqualTo(displacement);
         }
     }
 
@@ -110,15 +110,24 @@ class AssemblerTest {
         try {
             Files.write(file, Arrays.copyOf(a.finish(), a.size()));
             Process process = new ProcessBuilder(
-                            objdump.toString(), "-D", "-b", "binary", "-m", "i386:x86-64", "-M", "intel",
-                            "--no-show-raw-insn", file.toString())
+                            objdump.toString(),
+                            "-D",
+                            "-b",
+                            "binary",
+                            "-m",
+                            "i386:x86-64",
+                            "-M",
+                            "intel",
+                            "--no-show-raw-insn",
+                            file.toString())
                     .redirectErrorStream(true)
                     .start();
             List<String> lines;
             try (var reader = process.inputReader()) {
                 lines = reader.lines()
                         .filter(line -> line.matches("\\s+[0-9a-f]+:\\t.*"))
-                        .map(line -> line.substring(line.indexOf('\t') + 1).strip().replaceAll("\\s+", " "))
+                        .map(line ->
+                                line.substring(line.indexOf('\t') + 1).strip().replaceAll("\\s+", " "))
                         .toList();
             }
             process.waitFor();

@@ -25,8 +25,8 @@ class ByteSoupTest {
                 if (expected.registers(false).equals(actual.registers(false)) && left.equals(right)) {
                     same++;
                 } else if (Boolean.getBoolean("xenolith.soup.show")) {
-                    System.out.println(seed + "\n " + left + expected.registers(true) + "\n " + right
-                            + actual.registers(true));
+                    System.out.println(
+                            seed + "\n " + left + expected.registers(true) + "\n " + right + actual.registers(true));
                 }
             }
         }

@@ -72,6 +72,8 @@ class CodeMemoryTest {
 
     @Test
     void theSizeIsWholePages() {
-        assertThatIllegalArgumentException().isThrownBy(() -> new CodeMemory(100)).withMessageContaining("100");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new CodeMemory(100))
+                .withMessageContaining("100");
     }
 }

@@ -39,9 +39,9 @@ final class Machines implements AutoCloseable {
         World world = (World) Proxy.newProxyInstance(
                 World.class.getClassLoader(), new Class<?>[] {World.class}, (self, method, arguments) -> {
                     Class<?> type = method.getReturnType();
-                    return type == int.class ? (Object) (-1) : type == long.class ? (Object) 0L : type == boolean.class
-                            ? (Object) false
-                            : null;
+                    return type == int.class
+                            ? (Object) (-1)
+                            : type == long.class ? (Object) 0L : type == boolean.class ? (Object) false : null;
                 });
         reset();
         Interpreter interpreter = new Interpreter(state, world, memory);
@@ -111,7 +111,11 @@ final class Machines implements AutoCloseable {
     String registers(boolean flags) {
         StringBuilder s = new StringBuilder();
         for (int i = 0; i < 16; i++) {
-            s.append("r").append(i).append('=').append(Long.toHexString(state.gpr(i))).append(' ');
+            s.append("r")
+                    .append(i)
+                    .append('=')
+                    .append(Long.toHexString(state.gpr(i)))
+                    .append(' ');
         }
         s.append("rip=").append(Long.toHexString(state.rip()));
         s.append(" retired=").append(state.retired());

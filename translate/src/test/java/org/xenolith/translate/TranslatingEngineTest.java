@@ -77,7 +77,8 @@ class TranslatingEngineTest {
         for (int w = 0; w < 2; w++) {
             for (int digit = 6; digit <= 7; digit++) {
                 // [rex.w] div/idiv ecx with ecx = 0, and the quotient that does not fit.
-                for (long[] v : new long[][] {{1, 0, 0}, {0, 1, 1}, {0, Long.MIN_VALUE, -1}, {Long.MIN_VALUE, -1, -1}}) {
+                for (long[] v :
+                        new long[][] {{1, 0, 0}, {0, 1, 1}, {0, Long.MIN_VALUE, -1}, {Long.MIN_VALUE, -1, -1}}) {
                     Machines[] both = {new Machines(false), new Machines(true)};
                     for (Machines m : both) {
                         byte[] code = bytes(0x48 - 0x08 * w, 0xF7, 0xC1 | digit << 3, 0xF4);

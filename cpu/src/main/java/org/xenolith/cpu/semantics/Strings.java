@@ -14,6 +14,9 @@ public final class Strings {
     /** Constant of the table for "operand size". */
     private static final int BY_OPERAND = 9;
 
+    /** Iterations (or chunks) after which the instruction ends unfinished, so that it counts against the budget of a run. */
+    private static final int MOST_ITERATIONS = 1 << 16;
+
     /** Iterations between two looks at pending events. */
     private static final int EVENT_INTERVAL = 64;
 
@@ -74,7 +77,7 @@ public final class Strings {
                 move(c, i, w, step);
                 advance(c, i, VcpuState.RCX, -1);
             }
-            if ((n % EVENT_INTERVAL == 0 || n == 1) && eventPending(c)) {
+            if ((n % EVENT_INTERVAL == 0 || n == 1) && eventPending(c) || n == MOST_ITERATIONS) {
                 break;
             }
         }
@@ -149,7 +152,7 @@ public final class Strings {
                 store(c, i, w, step);
                 advance(c, i, VcpuState.RCX, -1);
             }
-            if ((n % EVENT_INTERVAL == 0 || n == 1) && eventPending(c)) {
+            if ((n % EVENT_INTERVAL == 0 || n == 1) && eventPending(c) || n == MOST_ITERATIONS) {
                 break;
             }
         }
@@ -199,7 +202,7 @@ public final class Strings {
                 break;
             }
             advance(c, i, VcpuState.RCX, -1);
-            if (n++ % EVENT_INTERVAL == 0 && eventPending(c)) {
+            if (n++ % EVENT_INTERVAL == 0 && eventPending(c) || n == MOST_ITERATIONS) {
                 break;
             }
         }
@@ -224,7 +227,7 @@ public final class Strings {
             compareOne(c, i, w, step, twoStrings);
             advance(c, i, VcpuState.RCX, -1);
             done = counter(c, i) == 0 || Flags.zf(c) != i.rep;
-            if ((n % EVENT_INTERVAL == 0 || n == 1) && eventPending(c)) {
+            if ((n % EVENT_INTERVAL == 0 || n == 1) && eventPending(c) || n == MOST_ITERATIONS) {
                 break;
             }
         }
