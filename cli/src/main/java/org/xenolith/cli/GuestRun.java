@@ -16,6 +16,7 @@ import java.util.concurrent.CountDownLatch;
 import org.xenolith.image.ConsoleInput;
 import org.xenolith.image.GuestReport;
 import org.xenolith.image.GuestSession;
+import org.xenolith.memory.MachineMemoryException;
 import org.xenolith.services.builder.DomainBuildException;
 import org.xenolith.services.loader.ImageFormatException;
 import org.xenolith.toolstack.Domain;
@@ -187,6 +188,8 @@ final class GuestRun {
     private Domain create() throws IOException {
         try {
             return Domain.create(config);
+        } catch (MachineMemoryException e) {
+            throw new CliException(ExitStatus.HOST, e.getMessage(), e);
         } catch (ImageFormatException | DomainBuildException e) {
             throw new CliException(ExitStatus.BAD_IMAGE, e.getMessage(), e);
         } catch (IOException e) {

@@ -51,7 +51,8 @@ final class ReservedRegion implements AutoCloseable {
             throw new MachineMemoryException("cannot call mmap", e);
         }
         if (address == MAP_FAILED) {
-            throw new MachineMemoryException("the host refused to reserve " + (size >> 20) + " MiB of address space");
+            throw new MachineMemoryException(
+                    "the host refused to reserve " + (size >> 20) + " MiB of address space: ask for less memory");
         }
         return new ReservedRegion(address, size, null);
     }
