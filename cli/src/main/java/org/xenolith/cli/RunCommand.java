@@ -31,7 +31,6 @@ import picocli.CommandLine.Parameters;
         name = "run",
         mixinStandardHelpOptions = true,
         sortOptions = false,
-        separator = " ",
         usageHelpAutoWidth = true,
         usageHelpWidth = 110,
         customSynopsis = "xeno run [OPTIONS] [-- COMMAND [ARGUMENTS…]]",
