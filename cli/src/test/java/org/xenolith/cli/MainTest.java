@@ -67,6 +67,12 @@ class MainTest {
     }
 
     @Test
+    void valuesMayFollowASpaceOrAnEqualsSign() {
+        refuses(ExitStatus.USAGE, "'abc' is no amount of memory", "run", "--memory=abc");
+        refuses(ExitStatus.USAGE, "'abc' is no amount of memory", "run", "--memory", "abc");
+    }
+
+    @Test
     void versionAndCompletionArePrinted() {
         assertThat(xeno("--version").out()).startsWith("xeno ").contains("Java ");
         assertThat(xeno("completion").out()).contains("_complete_xeno").contains("--kernel");
