@@ -52,7 +52,7 @@ final class BenchCommandTest {
     void theCommandLineFindsTheVerb() {
         assertThat(ServiceLoader.load(Subcommand.class).stream()
                         .map(p -> p.get().command())
-                        .map(c -> c instanceof CommandLine line ? (Object) line.getCommand() : c)
+                        .map(c -> c instanceof CommandLine line ? line.getCommand() : c)
                         .toList())
                 .hasAtLeastOneElementOfType(BenchCommand.class);
     }
