@@ -66,7 +66,6 @@ public final class Cpu implements AutoCloseable {
     /** An instruction asked for the outside: the engine reads this at the block's end. */
     public Object exit;
 
-    /** The linear address of the last MMIO access or page fault; and physical, for traces. */
     private final Tlb tlb = new Tlb();
 
     private final Paging paging = new Paging(this);

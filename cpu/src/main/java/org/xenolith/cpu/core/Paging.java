@@ -135,7 +135,7 @@ final class Paging {
                 }
                 long offsetMask = (1L << shift) - 1;
                 gpaPage = (e & 0x000FFFFFFFFFF000L & ~offsetMask) | (va & offsetMask & -4096L);
-                result(u, w, x, (e & D) != 0, (e & G) != 0 && (cr4 & Cr4.PGE) != 0, cr4, cr0);
+                result(u, w, x, (e & D) != 0, (e & G) != 0 && (cr4 & Cr4.PGE) != 0);
                 pageSize = offsetMask + 1;
                 return -1;
             }
@@ -211,7 +211,7 @@ final class Paging {
                 gpaPage = e & 0xfffff000L;
                 pageSize = 4096;
             }
-            result(u, w, true, (e & D) != 0, (e & G) != 0 && (cr4 & Cr4.PGE) != 0, cr4, cr0);
+            result(u, w, true, (e & D) != 0, (e & G) != 0 && (cr4 & Cr4.PGE) != 0);
             return -1;
         }
     }
@@ -233,7 +233,7 @@ final class Paging {
         return access == WRITE && !w && (cr0 & Cr0.WP) != 0 ? 1 : 0;
     }
 
-    private void result(boolean u, boolean w, boolean x, boolean d, boolean g, long cr4, long cr0) {
+    private void result(boolean u, boolean w, boolean x, boolean d, boolean g) {
         user = u;
         writable = w;
         executable = x;

@@ -150,11 +150,6 @@ final class CodePages {
         return operations;
     }
 
-    /** Frames with code. */
-    int size() {
-        return pages.size();
-    }
-
     /** Forgets everything. */
     void clear() {
         for (Page page : pages.values()) {
