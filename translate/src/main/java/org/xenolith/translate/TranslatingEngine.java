@@ -50,6 +50,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private long translated;
     private long flushes;
     private long handedBack;
+    private long executed;
 
     /**
      * An engine around an interpreter, which nobody else may run from now on.
@@ -114,6 +115,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 + exits[Context.INTERPRET] + ", read miss " + exits[Context.MISS_READ] + ", write miss "
                 + exits[Context.MISS_WRITE] + ", head " + exits[Context.HEAD] + ", code "
                 + (memory.used() >> 10) + " KiB";
+    }
+
+    /** Instructions that emitted code has retired. */
+    long executed() {
+        return executed;
     }
 
     // ---------------------------------------------------------------- the loop
@@ -188,6 +194,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         if (reason != Context.LOOKUP) {
             state.setRip(Raw.getLong(context + Context.PAGE) + Context.offset(exit));
         }
+        executed += done;
         Raw.putLong(base + VcpuState.RETIRED, state.retired() + done);
         state.setRflags(state.rflags() & ~Flags.ARITHMETIC
                 | Context.arithmetic(Raw.getShort(context + Context.FLAGS) & 0xffff));

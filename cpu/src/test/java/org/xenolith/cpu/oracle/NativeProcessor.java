@@ -26,8 +26,8 @@ import org.xenolith.memory.Raw;
  *
  * <p>Code is placed through a second, writable mapping of the executable pages. A stub in machine code loads all
  * registers, jumps to the case, and a landing pad behind the instruction brings control back and saves them. A fault
- * in a case enters our handler, also machine code, which notes vector, error code, rip and cr2 and sends the thread
- * to the saving stub; so faults are ordinary results.
+ * in a case enters our handler, also machine code, which notes vector, error code, rip, rsp and cr2 and sends the
+ * thread to the saving stub; so faults are ordinary results.
  */
 final class NativeProcessor {
     private static final int PROT_READ = 1;
@@ -47,6 +47,14 @@ final class NativeProcessor {
     private static final long OLD = IN + 0x900;
     private static final long OUT_FX = IN + 0xA00;
 
+    private static final int FS = 0;
+    private static final int GS = 1;
+    private static final int SYS_ARCH_PRCTL = 158;
+    private static final int ARCH_SET_GS = 0x1001;
+    private static final int ARCH_SET_FS = 0x1002;
+    private static final int ARCH_GET_FS = 0x1003;
+    private static final int ARCH_GET_GS = 0x1004;
+
     private static final int SIGILL = 4;
     private static final int SIGTRAP = 5;
     private static final int SIGBUS = 7;
@@ -61,6 +69,7 @@ final class NativeProcessor {
     private final MethodHandle enter64;
     private final MethodHandle enter32;
     private final MethodHandle serialize;
+    private final boolean code32;
     private final DataArea data = new DataArea();
     private final long[] exits = new long[4];
 
@@ -95,7 +104,15 @@ final class NativeProcessor {
         enter64 = linker.downcallHandle(MemorySegment.ofAddress(a.address("enter64")), run);
         enter32 = linker.downcallHandle(MemorySegment.ofAddress(a.address("enter32")), run);
         serialize = linker.downcallHandle(MemorySegment.ofAddress(a.address("serialize")), run);
+        code32 = (int) linker.downcallHandle(MemorySegment.ofAddress(a.address("code32")), FunctionDescriptor.of(INT))
+                        .invokeExact()
+                != 0;
         handlers(linker, mmap, scratch, a.address("handler"));
+    }
+
+    /** Whether the host runs 32-bit code. */
+    boolean runs32BitCode() {
+        return code32;
     }
 
     private static MethodHandle call(Linker linker, String name, FunctionDescriptor type) {
@@ -147,14 +164,10 @@ final class NativeProcessor {
             }
             a.store(3, abs(HOST), RSP);
             a.rm(2, 3, abs(HOST + 24), 0x0F, 0xAE);
-            if (fsgsbase) {
-                base(a, RAX, 0).store(3, abs(HOST + 8), RAX);
-                base(a, RAX, 1).store(3, abs(HOST + 16), RAX);
-                a.load(3, RAX, abs(IN + 136));
-                base(a, RAX, 2);
-                a.load(3, RAX, abs(IN + 144));
-                base(a, RAX, 3);
-            }
+            saveBase(a, FS, HOST + 8);
+            saveBase(a, GS, HOST + 16);
+            loadBase(a, FS, IN + 136);
+            loadBase(a, GS, IN + 144);
             a.mov(2, RCX, 0x2B).loadSeg(Asm.DS, RCX).loadSeg(Asm.ES, RCX);
             a.rm(3, 1, abs(IN + 192), 0x0F, 0xAE);
             a.rm(2, 6, abs(IN + 128), 0xFF).popf();
@@ -179,14 +192,10 @@ final class NativeProcessor {
         a.rm(3, 0, abs(OUT_FX), 0x0F, 0xAE);
         a.db(0xDB, 0xE3);
         a.rm(2, 2, abs(HOST + 24), 0x0F, 0xAE);
-        if (fsgsbase) {
-            base(a, RAX, 0).store(3, abs(OUT + 136), RAX);
-            base(a, RAX, 1).store(3, abs(OUT + 144), RAX);
-            a.load(3, RAX, abs(HOST + 8));
-            base(a, RAX, 2);
-            a.load(3, RAX, abs(HOST + 16));
-            base(a, RAX, 3);
-        }
+        saveBase(a, FS, OUT + 136);
+        saveBase(a, GS, OUT + 144);
+        loadBase(a, FS, HOST + 8);
+        loadBase(a, GS, HOST + 16);
         for (int r : new int[] {15, 14, 13, 12, RBP, RBX}) {
             a.pop(r);
         }
@@ -194,7 +203,13 @@ final class NativeProcessor {
 
         a.label("serialize").push(RBX).cpuid().pop(RBX).ret();
 
-        // handler(signal, siginfo, ucontext): gregs begin at +40; rip is number 16, cs 18, err 19, trapno 20, cr2 22.
+        // Kernels can be built without 32-bit programs: LAR then finds no code segment at their selector.
+        a.label("code32").mov(2, RCX, 0x23).rr(2, RAX, RCX, 0x0F, 0x02);
+        a.jcc(Asm.NE, "none").mov(2, RAX, 1).ret().label("none").mov(2, RAX, 0).ret();
+
+        // handler(signal, siginfo, ucontext): gregs begin at +40; rsp is number 15, rip 16, cs 18, err 19, trapno 20,
+        // cr2 22. The case's rsp is noted, and not returned with: some processors refuse an IRET to one that is not
+        // canonical.
         a.label("handler");
         a.load(3, RAX, mem(RDX, 40 + 16 * 8));
         a.movRR(3, RCX, RAX).db(0x48, 0xC1, 0xE9, 32).jcc(Asm.NE, "chain");
@@ -202,6 +217,8 @@ final class NativeProcessor {
         a.load(3, RAX, mem(RDX, 40 + 20 * 8)).store(3, abs(FAULT + 8), RAX);
         a.load(3, RAX, mem(RDX, 40 + 19 * 8)).store(3, abs(FAULT + 16), RAX);
         a.load(3, RAX, mem(RDX, 40 + 22 * 8)).store(3, abs(FAULT + 24), RAX);
+        a.load(3, RAX, mem(RDX, 40 + 15 * 8)).store(3, abs(FAULT + 32), RAX);
+        a.load(3, RAX, abs(HOST)).store(3, mem(RDX, 40 + 15 * 8), RAX);
         a.movLabel(RAX, "exit3").store(3, mem(RDX, 40 + 16 * 8), RAX);
         a.storeImm(1, mem(RDX, 40 + 18 * 8), 0x33);
         a.ret();
@@ -210,9 +227,23 @@ final class NativeProcessor {
         return a;
     }
 
-    /** {@code rdfsbase, rdgsbase, wrfsbase, wrgsbase reg64}. */
-    private static Asm base(Asm a, int reg, int operation) {
-        return a.db(0xF3, 0x48, 0x0F, 0xAE, 0xC0 | operation << 3 | reg);
+    /** Stores the base of FS or GS: by RDFSBASE or RDGSBASE, or where there is none by the system call. */
+    private void saveBase(Asm a, int segment, long to) {
+        if (fsgsbase) {
+            a.db(0xF3, 0x48, 0x0F, 0xAE, 0xC0 | segment << 3 | RAX).store(3, abs(to), RAX);
+        } else {
+            a.mov(2, Asm.RDI, segment == FS ? ARCH_GET_FS : ARCH_GET_GS).mov(2, Asm.RSI, to);
+            a.mov(2, RAX, SYS_ARCH_PRCTL).syscall();
+        }
+    }
+
+    private void loadBase(Asm a, int segment, long from) {
+        if (fsgsbase) {
+            a.load(3, RAX, abs(from)).db(0xF3, 0x48, 0x0F, 0xAE, 0xC0 | 2 + segment << 3 | RAX);
+        } else {
+            a.mov(2, Asm.RDI, segment == FS ? ARCH_SET_FS : ARCH_SET_GS).load(3, Asm.RSI, abs(from));
+            a.mov(2, RAX, SYS_ARCH_PRCTL).syscall();
+        }
     }
 
     /** Places the code of cases (in shared form) into their slots. */
@@ -265,8 +296,8 @@ final class NativeProcessor {
         Raw.putLong(outcome + 8, fault ? Raw.getLong(FAULT) : 0);
         Raw.putLong(outcome + 16, fault ? Raw.getLong(FAULT + 24) : 0);
         Raw.copy(OUT, outcome + 24, 152);
-        if (!fsgsbase) {
-            Raw.copy(IN + 136, outcome + 24 + 136, 16);
+        if (fault) {
+            Raw.putLong(outcome + 24 + RSP * 8, Raw.getLong(FAULT + 32));
         }
         Raw.copy(OUT_FX, outcome + 176, MachineState.FX_SIZE);
         data.collect(Layout.DATA, outcome);

@@ -25,6 +25,7 @@ final class OracleProcess implements AutoCloseable {
     private Process process;
     private BufferedReader answers;
     private OutputStream commands;
+    private boolean code32;
 
     OracleProcess() {
         try {
@@ -45,6 +46,12 @@ final class OracleProcess implements AutoCloseable {
     static boolean available() {
         return System.getProperty("os.arch").equals("amd64")
                 && System.getProperty("os.name").equals("Linux");
+    }
+
+    /** Whether the host can run a case: some kernels have no 32-bit programs. */
+    boolean canRun(TestCase c) {
+        ensure();
+        return c.mode == 3 || code32;
     }
 
     /** Writes cases to the shared file: case {@code i} becomes number {@code i}. */
@@ -141,7 +148,9 @@ final class OracleProcess implements AutoCloseable {
             process = builder.start();
             answers = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.US_ASCII));
             commands = process.getOutputStream();
-            return "ready".equals(answers.readLine());
+            String answer = answers.readLine();
+            code32 = OracleChild.READY.equals(answer);
+            return code32 || OracleChild.READY_64.equals(answer);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot start the oracle process", e);
         }
