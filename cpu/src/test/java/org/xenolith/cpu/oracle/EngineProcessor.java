@@ -8,6 +8,7 @@ import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.core.Cr0;
 import org.xenolith.cpu.core.Cr4;
 import org.xenolith.cpu.interpret.Interpreter;
+import org.xenolith.cpu.testing.TestEngine;
 import org.xenolith.cpu.testing.TestMemory;
 import org.xenolith.cpu.testing.TestWorld;
 import org.xenolith.memory.Raw;
@@ -37,7 +38,6 @@ public final class EngineProcessor implements AutoCloseable {
 
     private final TestMemory memory = new TestMemory(0x40000, 1024);
     private final VcpuState state = new VcpuState();
-    private final Interpreter interpreter = new Interpreter(state, new TestWorld(), memory);
     private final Engine engine;
     private final DataArea data = new DataArea();
     private final long shadow;
@@ -58,9 +58,9 @@ public final class EngineProcessor implements AutoCloseable {
         this(interpreter -> interpreter);
     }
 
-    /** The engine that {@code around} makes of an interpreter; when it is closeable, it closes the interpreter too. */
+    /** The engine that {@code around} makes of an interpreter, which it closes with itself. */
     public EngineProcessor(Function<Interpreter, Engine> around) {
-        engine = around.apply(interpreter);
+        engine = around.apply(new Interpreter(state, new TestWorld(), memory));
         memory.back(TABLES, 0x10000);
         map(Layout.CODE, Layout.CODE_SIZE, USER);
         map(Layout.DATA, Layout.DATA_SIZE, USER | WRITABLE);
@@ -241,15 +241,7 @@ public final class EngineProcessor implements AutoCloseable {
 
     @Override
     public void close() {
-        if (engine instanceof AutoCloseable closeable && engine != interpreter) {
-            try {
-                closeable.close();
-            } catch (Exception e) {
-                throw new IllegalStateException("cannot close " + engine.name(), e);
-            }
-        } else {
-            interpreter.close();
-        }
+        TestEngine.close(engine);
         state.close();
         memory.close();
         data.close();

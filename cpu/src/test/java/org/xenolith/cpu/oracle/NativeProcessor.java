@@ -4,7 +4,9 @@ import static org.xenolith.cpu.testing.Asm.RAX;
 import static org.xenolith.cpu.testing.Asm.RBP;
 import static org.xenolith.cpu.testing.Asm.RBX;
 import static org.xenolith.cpu.testing.Asm.RCX;
+import static org.xenolith.cpu.testing.Asm.RDI;
 import static org.xenolith.cpu.testing.Asm.RDX;
+import static org.xenolith.cpu.testing.Asm.RSI;
 import static org.xenolith.cpu.testing.Asm.RSP;
 import static org.xenolith.cpu.testing.Asm.abs;
 import static org.xenolith.cpu.testing.Asm.mem;
@@ -47,9 +49,7 @@ final class NativeProcessor {
     private static final long OLD = IN + 0x900;
     private static final long OUT_FX = IN + 0xA00;
 
-    private static final int FS = 0;
-    private static final int GS = 1;
-    private static final int SYS_ARCH_PRCTL = 158;
+    private static final int SYSCALL_ARCH_PRCTL = 158;
     private static final int ARCH_SET_GS = 0x1001;
     private static final int ARCH_SET_FS = 0x1002;
     private static final int ARCH_GET_FS = 0x1003;
@@ -69,7 +69,6 @@ final class NativeProcessor {
     private final MethodHandle enter64;
     private final MethodHandle enter32;
     private final MethodHandle serialize;
-    private final boolean code32;
     private final DataArea data = new DataArea();
     private final long[] exits = new long[4];
 
@@ -104,15 +103,7 @@ final class NativeProcessor {
         enter64 = linker.downcallHandle(MemorySegment.ofAddress(a.address("enter64")), run);
         enter32 = linker.downcallHandle(MemorySegment.ofAddress(a.address("enter32")), run);
         serialize = linker.downcallHandle(MemorySegment.ofAddress(a.address("serialize")), run);
-        code32 = (int) linker.downcallHandle(MemorySegment.ofAddress(a.address("code32")), FunctionDescriptor.of(INT))
-                        .invokeExact()
-                != 0;
         handlers(linker, mmap, scratch, a.address("handler"));
-    }
-
-    /** Whether the host runs 32-bit code. */
-    boolean runs32BitCode() {
-        return code32;
     }
 
     private static MethodHandle call(Linker linker, String name, FunctionDescriptor type) {
@@ -164,10 +155,8 @@ final class NativeProcessor {
             }
             a.store(3, abs(HOST), RSP);
             a.rm(2, 3, abs(HOST + 24), 0x0F, 0xAE);
-            saveBase(a, FS, HOST + 8);
-            saveBase(a, GS, HOST + 16);
-            loadBase(a, FS, IN + 136);
-            loadBase(a, GS, IN + 144);
+            readBases(a, HOST + 8);
+            writeBases(a, IN + 136);
             a.mov(2, RCX, 0x2B).loadSeg(Asm.DS, RCX).loadSeg(Asm.ES, RCX);
             a.rm(3, 1, abs(IN + 192), 0x0F, 0xAE);
             a.rm(2, 6, abs(IN + 128), 0xFF).popf();
@@ -192,20 +181,14 @@ final class NativeProcessor {
         a.rm(3, 0, abs(OUT_FX), 0x0F, 0xAE);
         a.db(0xDB, 0xE3);
         a.rm(2, 2, abs(HOST + 24), 0x0F, 0xAE);
-        saveBase(a, FS, OUT + 136);
-        saveBase(a, GS, OUT + 144);
-        loadBase(a, FS, HOST + 8);
-        loadBase(a, GS, HOST + 16);
+        readBases(a, OUT + 136);
+        writeBases(a, HOST + 8);
         for (int r : new int[] {15, 14, 13, 12, RBP, RBX}) {
             a.pop(r);
         }
         a.ret();
 
         a.label("serialize").push(RBX).cpuid().pop(RBX).ret();
-
-        // Kernels can be built without 32-bit programs: LAR then finds no code segment at their selector.
-        a.label("code32").mov(2, RCX, 0x23).rr(2, RAX, RCX, 0x0F, 0x02);
-        a.jcc(Asm.NE, "none").mov(2, RAX, 1).ret().label("none").mov(2, RAX, 0).ret();
 
         // handler(signal, siginfo, ucontext): gregs begin at +40; rsp is number 15, rip 16, cs 18, err 19, trapno 20,
         // cr2 22. The case's rsp is noted, and not returned with: some processors refuse an IRET to one that is not
@@ -222,28 +205,45 @@ final class NativeProcessor {
         a.movLabel(RAX, "exit3").store(3, mem(RDX, 40 + 16 * 8), RAX);
         a.storeImm(1, mem(RDX, 40 + 18 * 8), 0x33);
         a.ret();
-        a.label("chain").movRR(2, RAX, Asm.RDI);
+        a.label("chain").movRR(2, RAX, RDI);
         a.rm(2, 4, new Asm.Mem(-1, -1, RAX, 3, (int) OLD), 0xFF);
         return a;
     }
 
-    /** Stores the base of FS or GS: by RDFSBASE or RDGSBASE, or where there is none by the system call. */
-    private void saveBase(Asm a, int segment, long to) {
+    /** Stores the bases of FS and GS. Without instructions for that the kernel is asked; rcx, rsi, rdi and r11 change. */
+    private void readBases(Asm a, long to) {
         if (fsgsbase) {
-            a.db(0xF3, 0x48, 0x0F, 0xAE, 0xC0 | segment << 3 | RAX).store(3, abs(to), RAX);
+            base(a, RAX, 0).store(3, abs(to), RAX);
+            base(a, RAX, 1).store(3, abs(to + 8), RAX);
         } else {
-            a.mov(2, Asm.RDI, segment == FS ? ARCH_GET_FS : ARCH_GET_GS).mov(2, Asm.RSI, to);
-            a.mov(2, RAX, SYS_ARCH_PRCTL).syscall();
+            a.mov(2, RSI, to);
+            archPrctl(a, ARCH_GET_FS);
+            a.mov(2, RSI, to + 8);
+            archPrctl(a, ARCH_GET_GS);
         }
     }
 
-    private void loadBase(Asm a, int segment, long from) {
+    private void writeBases(Asm a, long from) {
         if (fsgsbase) {
-            a.load(3, RAX, abs(from)).db(0xF3, 0x48, 0x0F, 0xAE, 0xC0 | 2 + segment << 3 | RAX);
+            a.load(3, RAX, abs(from));
+            base(a, RAX, 2);
+            a.load(3, RAX, abs(from + 8));
+            base(a, RAX, 3);
         } else {
-            a.mov(2, Asm.RDI, segment == FS ? ARCH_SET_FS : ARCH_SET_GS).load(3, Asm.RSI, abs(from));
-            a.mov(2, RAX, SYS_ARCH_PRCTL).syscall();
+            a.load(3, RSI, abs(from));
+            archPrctl(a, ARCH_SET_FS);
+            a.load(3, RSI, abs(from + 8));
+            archPrctl(a, ARCH_SET_GS);
         }
+    }
+
+    private static void archPrctl(Asm a, int code) {
+        a.mov(2, RAX, SYSCALL_ARCH_PRCTL).mov(2, RDI, code).db(0x0F, 0x05);
+    }
+
+    /** {@code rdfsbase, rdgsbase, wrfsbase, wrgsbase reg64}. */
+    private static Asm base(Asm a, int reg, int operation) {
+        return a.db(0xF3, 0x48, 0x0F, 0xAE, 0xC0 | operation << 3 | reg);
     }
 
     /** Places the code of cases (in shared form) into their slots. */

@@ -18,10 +18,6 @@ import org.xenolith.memory.Raw;
  * die.
  */
 public final class OracleChild {
-    /** First answers: cases of both modes may come, or of 64-bit code only. */
-    static final String READY = "ready";
-
-    static final String READY_64 = "ready for 64-bit code";
     static final int HEADER = 4096;
     static final long FILE_SIZE = HEADER + (long) Layout.SLOTS * (TestCase.SIZE + Outcome.SIZE);
 
@@ -44,7 +40,7 @@ public final class OracleChild {
             MemorySegment shared = channel.map(FileChannel.MapMode.READ_WRITE, 0, FILE_SIZE, arena);
             long base = shared.address();
             NativeProcessor processor = new NativeProcessor();
-            out.println(processor.runs32BitCode() ? READY : READY_64);
+            out.println("ready");
             BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
             for (String line = in.readLine(); line != null; line = in.readLine()) {
                 String[] words = line.split(" ");

@@ -25,7 +25,6 @@ final class OracleProcess implements AutoCloseable {
     private Process process;
     private BufferedReader answers;
     private OutputStream commands;
-    private boolean code32;
 
     OracleProcess() {
         try {
@@ -48,10 +47,16 @@ final class OracleProcess implements AutoCloseable {
                 && System.getProperty("os.name").equals("Linux");
     }
 
-    /** Whether the host can run a case: some kernels have no 32-bit programs. */
-    boolean canRun(TestCase c) {
-        ensure();
-        return c.mode == 3 || code32;
+    /** True when the host's kernel has a code segment of 32 bits for programs. */
+    boolean runs32BitCode() {
+        TestCase nop = new TestCase("");
+        nop.mode = 2;
+        nop.code = new byte[] {(byte) 0x90};
+        nop.in = BaseState.of(0);
+        put(List.of(nop));
+        start(1);
+        finish(1);
+        return outcome(0).exit == Layout.EXIT_NEXT;
     }
 
     /** Writes cases to the shared file: case {@code i} becomes number {@code i}. */
@@ -148,9 +153,7 @@ final class OracleProcess implements AutoCloseable {
             process = builder.start();
             answers = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.US_ASCII));
             commands = process.getOutputStream();
-            String answer = answers.readLine();
-            code32 = OracleChild.READY.equals(answer);
-            return code32 || OracleChild.READY_64.equals(answer);
+            return "ready".equals(answers.readLine());
         } catch (IOException e) {
             throw new UncheckedIOException("cannot start the oracle process", e);
         }
