@@ -552,7 +552,10 @@ final class CaseGenerator {
         }
         if (semantics.endsWith(".ldmxcsr")) {
             // Not bit 17, which AMD has and Intel has not.
-            Values.put(b, 0, r.nextInt() & (one(8) ? ~0x20000 : 0xFFFF), 4);
+            Values.put(b, 0, one(2) ? r.nextInt() & 0xE040 | 0x1F80 : r.nextInt() & (one(8) ? ~0x20000 : 0xFFFF), 4);
+        }
+        if (semantics.endsWith(".fldcw") && one(2)) {
+            b[0] |= 0x3F;
         }
         if (semantics.endsWith(".fxrstor")) {
             MachineState other = BaseState.of(r.nextLong());
@@ -829,8 +832,9 @@ final class CaseGenerator {
                     } else if (semantics.equals("FarControl.retfImm")) {
                         // Small: processors read an outer stack pointer behind it at different times.
                         value = r.nextInt(0x100);
-                    } else if (semantics.equals("FarControl.intn") && (value & 0xff) == 0x80) {
-                        // The host's own system call.
+                    } else if (semantics.equals("FarControl.intn")
+                            && ((value & 0xff) == 0x80 || (value & 0xfe) == 0x1A)) {
+                        // The host's own system call, and vectors that some hypervisors keep for themselves.
                         value = 0x81;
                     }
                     put(value, bytes);
