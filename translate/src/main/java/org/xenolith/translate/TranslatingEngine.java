@@ -229,6 +229,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         Raw.putLong(base + VcpuState.RETIRED, state.retired() + done);
         state.setRflags(state.rflags() & ~Flags.ARITHMETIC
                 | Context.arithmetic(Raw.getShort(context + Context.FLAGS) & 0xffff));
+        if (Context.isShadowed(exit)) {
+            state.setInt(VcpuState.SHADOW, 1);
+        }
         left -= done;
         return switch (reason) {
             case Context.INTERPRET, Context.MISS_READ, Context.MISS_WRITE -> handBack(Context.count(exit), left);
