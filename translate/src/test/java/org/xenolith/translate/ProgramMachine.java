@@ -60,6 +60,8 @@ final class ProgramMachine implements AutoCloseable {
 
     private static final long ROM = 0x50000;
     private static final long ARITHMETIC = 0x8D5;
+    /** Offset of a RET in each page of data, and in the read-only frame. */
+    static final int RET = 0xFF0;
 
     private final TestMemory memory = new TestMemory(0x100, 0x60);
     private final TestWorld world = new TestWorld();
@@ -69,6 +71,7 @@ final class ProgramMachine implements AutoCloseable {
 
     ProgramMachine(boolean translate, boolean user, SplittableRandom random) {
         memory.back(0x1000, END - 0x1000).back(ROM, 0x1000);
+        memory.write(ROM + RET, 1, 0xC3);
         memory.protect(ROM >>> 12);
         tables(user, random);
         handlers();
@@ -93,6 +96,9 @@ final class ProgramMachine implements AutoCloseable {
         }
         byte[] data = new byte[(int) (END - DATA)];
         random.nextBytes(data);
+        for (int page = 0; page < DATA_PAGES; page++) {
+            data[page * 4096 + RET] = (byte) 0xC3;
+        }
         memory.put(DATA, data);
         if (random.nextBoolean()) {
             // As after int 40h.
@@ -128,9 +134,15 @@ final class ProgramMachine implements AutoCloseable {
         for (int n = 0; n < 3; n++) {
             a.load(3, RDX, mem(RSP, new int[] {24, 32, 48}[n])).store(3, mem(RCX, (int) LOG + 40 + n * 8), RDX);
         }
-        a.incM(3, abs(LOG)).load(3, RCX, abs(LOG)).alu(Asm.CMP, 3, RCX, MOST_FAULTS).jcc(Asm.A, "stop");
+        a.incM(3, abs(LOG))
+                .load(3, RCX, abs(LOG))
+                .alu(Asm.CMP, 3, RCX, MOST_FAULTS)
+                .jcc(Asm.A, "stop");
         a.movRR(3, RCX, RAX).alu(Asm.AND, 3, RCX, -4096);
-        a.alu(Asm.CMP, 3, RCX, CODE).jcc(Asm.B, "stop").alu(Asm.CMP, 3, RCX, END).jcc(Asm.AE, "stop");
+        a.alu(Asm.CMP, 3, RCX, CODE)
+                .jcc(Asm.B, "stop")
+                .alu(Asm.CMP, 3, RCX, END)
+                .jcc(Asm.AE, "stop");
         a.movRR(3, RDX, RCX).alu(Asm.OR, 3, RDX, 7).db(0x48, 0xC1, 0xE9, 9);
         a.store(3, mem(RCX, (int) PAGE_TABLE), RDX).invlpg(mem(RAX, 0));
         a.pop(RDX).pop(RCX).pop(RAX).lea(3, RSP, mem(RSP, 8)).iret();
@@ -241,7 +253,11 @@ final class ProgramMachine implements AutoCloseable {
     String registers(long flags) {
         StringBuilder s = new StringBuilder();
         for (int n = 0; n < 16; n++) {
-            s.append("r").append(n).append('=').append(Long.toHexString(state.gpr(n))).append(' ');
+            s.append("r")
+                    .append(n)
+                    .append('=')
+                    .append(Long.toHexString(state.gpr(n)))
+                    .append(' ');
         }
         s.append("rip=").append(Long.toHexString(state.rip()));
         s.append(" rflags=").append(Long.toHexString(state.rflags() & flags));
@@ -264,7 +280,7 @@ final class ProgramMachine implements AutoCloseable {
     }
 
     /**
-     * All memory, from the page tables to the stack. With alignment checks, accessed bits are left out: whether the page of an
+     * All memory, from the page tables to the stack. With alignment checks, accessed and dirty bits are left out: whether the page of an
      * access that is refused counts as accessed is nobody's promise.
      */
     byte[] memory() {
@@ -272,7 +288,7 @@ final class ProgramMachine implements AutoCloseable {
         memory.read(0x1000, copy, 0, copy.length);
         if (checksAlignment) {
             for (int i = (int) PAGE_TABLE - 0x1000; i < (int) IDT - 0x1000; i += 8) {
-                copy[i] &= ~0x20;
+                copy[i] &= ~0x60;
             }
         }
         return copy;

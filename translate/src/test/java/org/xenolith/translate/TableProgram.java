@@ -34,8 +34,8 @@ import org.xenolith.cpu.testing.Asm;
 final class TableProgram {
     private static final int[] FREE = {0, 1, 2, 3, 6, 7, 8, 10, 11, 15};
     private static final int[] POINTERS = {RBP, R12, R14};
-    private static final CaseGenerator.Surroundings AROUND = new CaseGenerator.Surroundings(
-            POINTERS, R9, FREE, ProgramMachine.DATA, ProgramMachine.DATA_PAGES * 4096);
+    private static final CaseGenerator.Surroundings AROUND =
+            new CaseGenerator.Surroundings(POINTERS, R9, FREE, ProgramMachine.DATA, ProgramMachine.DATA_PAGES * 4096);
 
     private static final List<Row> INTEGER = rows("Arithmetic|Moves|Multiply|Shifts|Bits|Atomics|FlagInsns");
     private static final List<Row> VECTOR = rows("Sse.*|Avx.*|Fma.*|F16c.*|Crypto");
@@ -60,7 +60,8 @@ final class TableProgram {
 
     private static List<Row> rows(String families) {
         return InsnTable.get().rows().stream()
-                .filter(row -> row.semantics.substring(0, row.semantics.indexOf('.')).matches(families))
+                .filter(row ->
+                        row.semantics.substring(0, row.semantics.indexOf('.')).matches(families))
                 .filter(row -> !row.not64 && !row.endsBlock && !row.has("sys") && !row.has("nonoracle"))
                 // Implicit pointers; results that only this host's processor knows; divisions have steps of their own.
                 .filter(row -> !row.has("st") && !row.has("ulp") && !row.mnemonic.equals("xlat"))
@@ -296,16 +297,21 @@ final class TableProgram {
         if (random.nextInt(8) == 0) {
             a.rm(w, 6 + random.nextInt(2), data(), 0xF7);
         } else {
-            a.aluRR(Asm.XOR, 2, RDX, RDX).alu(Asm.OR, w, RCX, 1).db(0x48, 0xD1, 0xE8);
+            a.db(0x48, 0xD1, 0xE8);
+            undefined.add(a.here());
+            a.aluRR(Asm.XOR, 2, RDX, RDX).alu(Asm.OR, w, RCX, 1);
             a.rr(w, 6, RCX, 0xF7);
         }
         define();
     }
 
-    /** A call of an instruction that lies among data: the page is watched from then on. */
+    /** A call of a RET that lies among data: the page is watched from then on. */
     private void codeAmongData() {
-        long at = ProgramMachine.DATA + random.nextInt(ProgramMachine.DATA_PAGES) * 4096L + 0xFF0;
-        a.storeImm(0, abs(at), 0xC3).mov(RAX, at).db(0xFF, 0xD0);
+        String skip = label();
+        long at = ProgramMachine.DATA + random.nextInt(ProgramMachine.DATA_PAGES) * 4096L + ProgramMachine.RET;
+        a.storeImm(0, abs(at), 0xC3).mov(RAX, at);
+        // Not what a device reads as.
+        a.rm(0, 7, abs(at), 0x80).db(0xC3).jcc(Asm.NE, skip).db(0xFF, 0xD0).label(skip);
     }
 
     private void singleStep() {
