@@ -1,8 +1,7 @@
 package org.xenolith.translate;
 
-import java.util.HashMap;
-import java.util.Map;
 import java.util.function.Consumer;
+import org.xenolith.cpu.core.FrameTable;
 
 /** Translated blocks by the host frame that their guest code is in, with a mask of the 64-byte chunks that were read. */
 final class TranslatedPages {
@@ -13,7 +12,7 @@ final class TranslatedPages {
         long chunks;
     }
 
-    private final Map<Long, Page> pages = new HashMap<>();
+    private final FrameTable<Page> pages = new FrameTable<>();
     private final Consumer<TranslatedBlock> killed;
 
     /**
@@ -26,7 +25,7 @@ final class TranslatedPages {
     }
 
     TranslatedBlock find(long host) {
-        Page page = pages.get(host >>> 12);
+        Page page = pages.get(host & -4096L);
         if (page == null) {
             return null;
         }
@@ -39,16 +38,16 @@ final class TranslatedPages {
     }
 
     boolean hasCode(long frame) {
-        return pages.containsKey(frame >>> 12);
+        return pages.get(frame) != null;
     }
 
     /** Enters a block; true when its frame holds none yet, so that stores to it must be watched from now on. */
     boolean add(TranslatedBlock block) {
-        Page page = pages.get(block.host >>> 12);
+        Page page = pages.get(block.host & -4096L);
         boolean first = page == null;
         if (first) {
             page = new Page();
-            pages.put(block.host >>> 12, page);
+            pages.put(block.host & -4096L, page);
         }
         page.chunks |= chunks((int) block.host & 4095, block.length);
         int bucket = bucket(block.host);
@@ -69,7 +68,7 @@ final class TranslatedPages {
 
     /** Bytes of a frame are written: kills the blocks made from them. True when the frame holds no code any more. */
     boolean written(long frame, int offset, int bytes) {
-        Page page = pages.get(frame >>> 12);
+        Page page = pages.get(frame);
         if (page == null) {
             return true;
         }
@@ -95,7 +94,7 @@ final class TranslatedPages {
         }
         page.chunks = left;
         if (left == 0) {
-            pages.remove(frame >>> 12);
+            pages.remove(frame);
             return true;
         }
         return false;
