@@ -143,7 +143,7 @@ final class BlockTranslator {
         }
         byte[] code = a.finish();
         long at = memory.add(code, a.size());
-        return new TranslatedBlock(frame + offset, Math.max(1, length), count, count == 0 ? handBack : 0, at);
+        return new TranslatedBlock(frame + offset, Math.max(1, length), at);
     }
 
     private void head() {

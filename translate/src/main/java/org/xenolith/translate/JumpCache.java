@@ -11,6 +11,8 @@ import org.xenolith.memory.Raw;
  */
 final class JumpCache implements AutoCloseable {
     private static final int BYTES = Context.JUMP_ENTRIES * 16;
+    /** In the first slot when that is empty: 0 belongs there. */
+    private static final long FOREIGN = 1;
 
     private final Arena arena = Arena.ofShared();
     private final long table = arena.allocate(BYTES, 64).address();
@@ -45,6 +47,14 @@ final class JumpCache implements AutoCloseable {
         pages[page >> 6] |= 1L << page;
     }
 
+    /** Forgets one address if it leads to {@code code}. */
+    void remove(long va, long code) {
+        long slot = slot(va);
+        if (Raw.getLong(slot) == va && Raw.getLong(slot + 8) == code) {
+            Raw.putLong(slot, slot == table ? FOREIGN : 0);
+        }
+    }
+
     /** Forgets what one page's addresses led to. */
     void clearPage(long va) {
         int page = (int) (va >>> 12) & 4095;
@@ -56,7 +66,7 @@ final class JumpCache implements AutoCloseable {
     void clear() {
         if (used) {
             Raw.fill(table, BYTES, (byte) 0);
-            Raw.putLong(table, 1);
+            Raw.putLong(table, FOREIGN);
             Arrays.fill(pages, 0);
             used = false;
         }

@@ -132,7 +132,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 exit = inner.run(Math.min(left, OTHER_MODE_SLICE));
             } else if (Raw.getIntVolatile(base + VcpuState.SHADOW) != 0
                     || (Raw.getIntVolatile(base + VcpuState.EVENTS) & eventMask()) != 0) {
-                exit = inner.run(1);
+                exit = inner.step(1);
             } else {
                 exit = translated(left);
             }
@@ -151,7 +151,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private VcpuExit translated(long left) {
         long code = find(state.rip());
         if (code == 0) {
-            return handBack(pendingHandBack, left);
+            return handBack(1, left);
         }
         long slice = Math.min(left, SLICE);
         Raw.putLong(context + Context.TABLE, c.dataTable());
@@ -195,14 +195,17 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         return switch (reason) {
             case Context.INTERPRET, Context.MISS_READ, Context.MISS_WRITE -> handBack(Context.count(exit), left);
             case Context.HEAD -> left > 0 && left < Context.refund(exit) ? inner.run(left) : null;
-            default -> handBack(pendingHandBack, left);
+            default -> handBack(1, left);
         };
     }
 
     private VcpuExit handBack(int count, long left) {
         handedBack += count;
-        return left <= 0 ? null : inner.run(Math.min(count, left));
+        return left <= 0 ? null : inner.step((int) Math.min(count, left));
     }
+
+    /** The last block that {@link #find} looked up behind the jump cache. */
+    private TranslatedBlock found;
 
     private JumpCache jumps() {
         return c.cpl == 3 ? userJumps : kernelJumps;
@@ -210,17 +213,13 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     // ---------------------------------------------------------------- exits
 
-    /** Instructions for the interpreter when {@link #find} gave 0. */
-    private int pendingHandBack;
-
-    /** Code for a linear address; 0 when the interpreter must go on there. */
+    /** Code for a linear address; 0 when there is none to read, and the interpreter must execute an instruction. */
     private long find(long rip) {
         JumpCache jumps = jumps();
         long code = jumps.find(rip);
         if (code != 0) {
             return code;
         }
-        pendingHandBack = 1;
         if (rip << CANONICAL_SHIFT >> CANONICAL_SHIFT != rip) {
             return 0;
         }
@@ -237,11 +236,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             return 0;
         }
         TranslatedBlock block = block(frame, (int) rip & 4095);
-        if (block.instructions == 0) {
-            pendingHandBack = block.handBack;
-            return 0;
-        }
+        found = block;
         jumps.put(rip, block.code);
+        block.calledAt(rip);
         kernelHasLocalPages |= jumps == kernelJumps && !c.fetchedGlobal(rip);
         return block.code;
     }
@@ -276,9 +273,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         long site = Raw.getLong(context + Context.RESUME) - Context.SITE_BYTES;
         long rip = Raw.getLong(context + Context.PAGE) + Context.offset(exit);
         long before = flushes;
+        found = null;
         long code = find(rip);
         if (code != 0 && flushes == before) {
-            TranslatedBlock block = pages.find((c.fetchPage(rip) & -4096L) + Context.offset(exit));
+            TranslatedBlock block = found != null ? found : pages.find(c.fetchPage(rip) + Context.offset(exit));
             if (block != null && block.code == code) {
                 block.addIncoming(site);
                 jump(site, code);
@@ -312,10 +310,15 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         for (int i = 0; i < block.incomingCount; i++) {
             unjump(block.incoming[i], Context.exit(Context.CHAIN, offset, 0, 0, 0));
         }
-        // Whoever comes through the jump cache meets an exit that looks the address up again.
+        // Whoever is on the way to it meets an exit that looks the address up again.
         unjump(block.code, Context.exit(Context.HEAD, offset, 0, 0, 0));
-        userJumps.clear();
-        kernelJumps.clear();
+        if (block.scattered) {
+            userJumps.clear();
+            kernelJumps.clear();
+        } else {
+            userJumps.remove(block.linear, block.code);
+            kernelJumps.remove(block.linear, block.code);
+        }
     }
 
     /** Fills the TLB for a missed access; false when the interpreter must execute the instruction. */

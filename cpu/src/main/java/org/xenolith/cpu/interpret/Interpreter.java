@@ -71,6 +71,9 @@ public final class Interpreter implements Engine, AutoCloseable {
     /** Pages, by the low bits of their number, that jumps were cached into: spares INVLPG of data the flush. */
     private final long[] jumpPages = new long[JUMP_PAGES / 64];
 
+    /** Instructions that a block made now may have. */
+    private int blockLimit = MAX_BLOCK;
+
     private CpuTracer tracer;
     private long seenCr0;
     private long seenCr3;
@@ -141,6 +144,22 @@ public final class Interpreter implements Engine, AutoCloseable {
         try {
             return loop(budget);
         } finally {
+            Raw.putLong(c.base + VcpuState.RFLAGS, Flags.get(c));
+        }
+    }
+
+    /**
+     * Runs a few instructions that translated code leaves to this engine, within a run that began with {@link #enter}:
+     * since then nobody but translated code has changed the state block, and that only general registers, rip, arithmetic
+     * flags and the count of instructions. Decodes no more than what is to run.
+     */
+    public VcpuExit step(int count) {
+        Flags.setArithmetic(c, state.rflags());
+        blockLimit = count;
+        try {
+            return loop(count);
+        } finally {
+            blockLimit = MAX_BLOCK;
             Raw.putLong(c.base + VcpuState.RFLAGS, Flags.get(c));
         }
     }
@@ -530,7 +549,7 @@ public final class Interpreter implements Engine, AutoCloseable {
             if (pages.operations() > MAX_OPERATIONS) {
                 forgetCode();
             }
-            block = decode(va, MAX_BLOCK);
+            block = decode(va, blockLimit);
             if (pages.add(block)) {
                 c.watchFrame(frame);
             }
