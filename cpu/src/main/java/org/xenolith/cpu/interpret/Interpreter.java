@@ -148,9 +148,28 @@ public final class Interpreter implements Engine, AutoCloseable {
 
     @Override
     public VcpuExit run(long budget) {
+        enter();
+        return execute(budget);
+    }
+
+    /**
+     * Runs a few instructions that translated code leaves to this engine, within a run that began with {@link #enter}:
+     * since then nobody but translated code has changed the state block, and nothing of it that {@link Cpu#refresh} reads.
+     * Decodes no more than what is to run.
+     */
+    public VcpuExit step(int count) {
+        Flags.setArithmetic(c, state.rflags());
+        blockLimit = count;
+        try {
+            return execute(count);
+        } finally {
+            blockLimit = MAX_BLOCK;
+        }
+    }
+
+    private VcpuExit execute(long budget) {
         int outer = meter.begin(EngineMeter.Phase.INTERPRETER);
         long before = state.retired();
-        enter();
         try {
             return loop(budget);
         } finally {
@@ -179,6 +198,7 @@ public final class Interpreter implements Engine, AutoCloseable {
      */
     public void upcoming(int count, Consumer<Insn> to) {
         long cr2 = state.getLong(VcpuState.CR2);
+        blockLimit = count;
         try {
             Block block = lookup();
             for (int i = 0; i < count && i < block.instructions; i++) {
@@ -186,22 +206,8 @@ public final class Interpreter implements Engine, AutoCloseable {
             }
         } catch (GuestFault fault) {
             state.setLong(VcpuState.CR2, cr2);
-        }
-    }
-
-    /**
-     * Runs a few instructions that translated code leaves to this engine, within a run that began with {@link #enter}:
-     * since then nobody but translated code has changed the state block, and that only general registers, rip, arithmetic
-     * flags and the count of instructions. Decodes no more than what is to run.
-     */
-    public VcpuExit step(int count) {
-        Flags.setArithmetic(c, state.rflags());
-        blockLimit = count;
-        try {
-            return loop(count);
         } finally {
             blockLimit = MAX_BLOCK;
-            Raw.putLong(c.base + VcpuState.RFLAGS, Flags.get(c));
         }
     }
 
