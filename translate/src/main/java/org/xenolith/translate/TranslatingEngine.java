@@ -159,7 +159,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 exit = inner.run(Math.min(left, OTHER_MODE_SLICE));
             } else if (Raw.getIntVolatile(base + VcpuState.SHADOW) != 0
                     || (Raw.getIntVolatile(base + VcpuState.EVENTS) & eventMask()) != 0) {
-                exit = inner.run(1);
+                exit = inner.step(1);
             } else {
                 exit = translated(left);
             }
@@ -268,7 +268,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         if (meter.details()) {
             inner.upcoming(now, this::countHandedBack);
         }
-        return inner.run(now);
+        return inner.step(now);
     }
 
     /** A star marks what is emitted, and was handed back for its operand. */
@@ -362,7 +362,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         long before = statistics.flushes;
         long code = find(rip);
         if (code != 0 && statistics.flushes == before) {
-            TranslatedBlock block = pages.find((c.fetchPage(rip) & -4096L) + Context.offset(exit));
+            TranslatedBlock block = pages.find(c.fetchPage(rip) + Context.offset(exit));
             if (block != null && block.code == code) {
                 block.addIncoming(site);
                 jump(site, code);
