@@ -280,16 +280,16 @@ final class ProgramMachine implements AutoCloseable {
     }
 
     /**
-     * All memory, from the page tables to the stack. With alignment checks, accessed and dirty bits are left out: whether the page of an
-     * access that is refused counts as accessed is nobody's promise.
+     * All memory, from the page tables to the stack. Accessed bits are left out for code pages, as an engine may decode ahead of
+     * what it executes; with alignment checks also accessed and dirty bits of all others, as nobody promises whether the
+     * page of an access that is refused counts.
      */
     byte[] memory() {
         byte[] copy = new byte[(int) END - 0x1000];
         memory.read(0x1000, copy, 0, copy.length);
-        if (checksAlignment) {
-            for (int i = (int) PAGE_TABLE - 0x1000; i < (int) IDT - 0x1000; i += 8) {
-                copy[i] &= ~0x60;
-            }
+        for (long page = 0; page < END; page += 4096) {
+            boolean code = page >= CODE && page < DATA;
+            copy[(int) (PAGE_TABLE + (page >>> 9) - 0x1000)] &= (byte) (checksAlignment ? ~0x60 : code ? ~0x20 : -1);
         }
         return copy;
     }
