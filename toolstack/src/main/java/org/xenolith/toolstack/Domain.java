@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -98,7 +99,14 @@ public final class Domain implements AutoCloseable {
                     inspector::hypervisorConsole,
                     inspector.trace());
             domain = new org.xenolith.hypervisor.Domain(
-                    DomainSettings.pvh(DOMAIN_ID, config.name(), config.vcpus(), frames), parts);
+                    DomainSettings.pvh(
+                            DOMAIN_ID,
+                            config.name(),
+                            config.deterministic() ? new UUID(seeded.nextLong(), seeded.nextLong()) : UUID.randomUUID(),
+                            config.vcpus(),
+                            frames),
+                    parts);
+            inspector.watch(domain);
             BuiltGuest built = PvhBuilder.build(
                     kernel,
                     new PvhConfig(config.memoryBytes(), config.vcpus(), config.commandLine(), config.ramdisk(), 0),
@@ -194,7 +202,7 @@ public final class Domain implements AutoCloseable {
             return interpreter;
         }
         try {
-            return new TranslatingEngine(interpreter);
+            return new TranslatingEngine(interpreter, config.deterministic());
         } catch (IllegalStateException e) {
             interpreter.close();
             throw new MachineMemoryException(

@@ -40,6 +40,7 @@ final class BlockTranslator {
     private record Aside(int label, int exit, Place va, int retry, FlagRecipe flags) {}
 
     private final CodeMemory memory;
+    private final boolean exact;
     private final Trampolines trampolines;
     private final Assembler a;
     private final Decoder decoder = new Decoder();
@@ -64,8 +65,12 @@ final class BlockTranslator {
     private int atScale;
     private int atDisplacement;
 
-    BlockTranslator(CodeMemory memory, Trampolines trampolines, Assembler assembler) {
+    /**
+     * @param exact leave what differs between processors to the interpreter
+     */
+    BlockTranslator(CodeMemory memory, Trampolines trampolines, Assembler assembler, boolean exact) {
         this.memory = memory;
+        this.exact = exact;
         this.trampolines = trampolines;
         a = assembler;
     }
@@ -82,6 +87,11 @@ final class BlockTranslator {
         }
     }
 
+    /** How to emit an instruction, or null to hand it to the interpreter. */
+    private Entry entry(Insn insn) {
+        return exact && Exactness.modelSpecific(insn) ? null : Emitted.of(insn);
+    }
+
     /** Translates the code at an offset of a host frame. */
     TranslatedBlock translate(long frame, int offset) {
         bytes.frame = frame;
@@ -95,7 +105,7 @@ final class BlockTranslator {
         boolean ended = false;
         while (!ended && insns.size() < MOST && position < left) {
             Insn insn = decoder.decode(bytes, position, 3);
-            Entry entry = insn == null || insn.next > left ? null : Emitted.of(insn);
+            Entry entry = insn == null || insn.next > left ? null : entry(insn);
             if (entry == null) {
                 break;
             }
@@ -110,7 +120,7 @@ final class BlockTranslator {
         if (!ended && count < MOST && position < left) {
             while (handBack < MOST_HANDED_BACK && !ended && position < left) {
                 Insn insn = decoder.decode(bytes, position, 3);
-                if (insn == null || insn.next > left || handBack > 0 && Emitted.of(insn) != null) {
+                if (insn == null || insn.next > left || handBack > 0 && entry(insn) != null) {
                     break;
                 }
                 position = insn.next;

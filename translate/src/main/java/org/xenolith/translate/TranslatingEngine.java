@@ -1,5 +1,6 @@
 package org.xenolith.translate;
 
+import java.util.function.LongConsumer;
 import org.xenolith.cpu.CpuTracer;
 import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.LinearMemory;
@@ -54,13 +55,14 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     /**
      * An engine around an interpreter, which nobody else may run from now on.
      *
+     * @param exact give bit for bit what the interpreter gives, on every host, also where the manuals leave that open
      * @throws IllegalStateException when the host gives no executable memory
      */
-    public TranslatingEngine(Interpreter inner) {
-        this(inner, CODE_BYTES);
+    public TranslatingEngine(Interpreter inner, boolean exact) {
+        this(inner, exact, CODE_BYTES);
     }
 
-    TranslatingEngine(Interpreter inner, long codeBytes) {
+    TranslatingEngine(Interpreter inner, boolean exact, long codeBytes) {
         this.inner = inner;
         state = inner.state();
         c = inner.cpu();
@@ -68,7 +70,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         context = base + Context.BIAS;
         memory = new CodeMemory(codeBytes);
         trampolines = new Trampolines(memory, assembler);
-        translator = new BlockTranslator(memory, trampolines, assembler);
+        translator = new BlockTranslator(memory, trampolines, assembler, exact);
         c.setCodeWatch(new Watch(inner.codeWatch()));
     }
 
@@ -90,6 +92,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     @Override
     public void flushTlb() {
         inner.flushTlb();
+    }
+
+    @Override
+    public void forEachWritableFrame(LongConsumer hostFrame) {
+        inner.forEachWritableFrame(hostFrame);
     }
 
     @Override
@@ -130,8 +137,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             VcpuExit exit;
             if (c.mode != 3 || traced) {
                 exit = inner.run(Math.min(left, OTHER_MODE_SLICE));
-            } else if (Raw.getIntVolatile(base + VcpuState.SHADOW) != 0
-                    || (Raw.getIntVolatile(base + VcpuState.EVENTS) & eventMask()) != 0) {
+            } else if (Raw.getIntVolatile(base + VcpuState.SHADOW) != 0 || eventPending()) {
                 exit = inner.run(1);
             } else {
                 exit = translated(left);
@@ -145,6 +151,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     /** An interrupt that is not open to delivery stops nothing. */
     private int eventMask() {
         return c.flag(Flags.IF) ? -1 : ~VcpuState.EVENT_INTERRUPT;
+    }
+
+    private boolean eventPending() {
+        return (Raw.getIntVolatile(base + VcpuState.EVENTS) & eventMask()) != 0;
     }
 
     /** Runs translated code, or one hand-back; null to go on. */
@@ -167,7 +177,12 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             exit = Raw.getInt(context + Context.EXIT);
             reason = Context.reason(exit);
             exits[reason]++;
-            if (reason == Context.CHAIN) {
+            if ((reason == Context.CHAIN || reason == Context.LOOKUP)
+                    && (Raw.getLong(context + Context.BUDGET) == 0 || eventPending())) {
+                // To look for the target would fetch from its page, and that is an access that the guest can see.
+                code = 0;
+                pendingHandBack = 0;
+            } else if (reason == Context.CHAIN) {
                 code = chain(exit);
             } else if (reason == Context.LOOKUP) {
                 code = find(state.rip());
@@ -201,7 +216,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     private VcpuExit handBack(int count, long left) {
         handedBack += count;
-        return left <= 0 ? null : inner.run(Math.min(count, left));
+        return left <= 0 || count == 0 ? null : inner.run(Math.min(count, left));
     }
 
     private JumpCache jumps() {
@@ -210,7 +225,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     // ---------------------------------------------------------------- exits
 
-    /** Instructions for the interpreter when {@link #find} gave 0. */
+    /** Instructions for the interpreter when {@link #find} gave 0; 0 to look at events and budget first. */
     private int pendingHandBack;
 
     /** Code for a linear address; 0 when the interpreter must go on there. */

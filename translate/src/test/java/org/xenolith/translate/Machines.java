@@ -45,7 +45,7 @@ final class Machines implements AutoCloseable {
                 });
         reset();
         Interpreter interpreter = new Interpreter(state, world, memory);
-        engine = translate ? new TranslatingEngine(interpreter, 4 << 20) : interpreter;
+        engine = translate ? new TranslatingEngine(interpreter, false, 4 << 20) : interpreter;
     }
 
     /** Tables, handlers, system registers and empty data as at the start. */

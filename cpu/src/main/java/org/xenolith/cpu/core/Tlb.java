@@ -1,14 +1,19 @@
 package org.xenolith.cpu.core;
 
 import java.lang.foreign.Arena;
+import java.util.function.LongConsumer;
 import org.xenolith.memory.Raw;
 
 /**
- * The software TLB: direct-mapped tables off-heap, one per access class, shared in format with translated machine code.
+ * The software TLB of data accesses: direct-mapped tables off-heap, one per access class, shared in format with
+ * translated machine code. Beside it, {@link FetchedPages} for code.
  *
  * <pre>
- *   entry, 32 bytes: +0 readTag  +8 writeTag  +16 execTag  +24 addend (host address minus virtual address)
+ *   entry, 32 bytes: +0 readTag  +8 writeTag  +16 free  +24 addend (host address minus virtual address)
  * </pre>
+ *
+ * <p>What is in the tables follows from the guest's data accesses and nothing else, so that it is the same under every
+ * engine: a guest that clears accessed or dirty bits without INVLPG can see what a TLB holds.
  *
  * A tag is the virtual page address. An access of {@code size} bytes at {@code va} hits when the tag equals
  * {@code (va + size - 1) & -4096}, which an access that crosses into the next page cannot. {@link #INVALID} never matches;
@@ -20,7 +25,6 @@ public final class Tlb implements AutoCloseable {
     public static final int INDEX_MASK = ENTRIES - 1;
     public static final int READ = 0;
     public static final int WRITE = 8;
-    public static final int EXEC = 16;
     public static final int ADDEND = 24;
 
     /** Supervisor accesses while user pages are closed to them (SMAP). */
@@ -49,6 +53,9 @@ public final class Tlb implements AutoCloseable {
 
     private final boolean[][] global = new boolean[CLASSES][ENTRIES];
 
+    private final FetchedPages globalCode = new FetchedPages();
+    private final FetchedPages localCode = new FetchedPages();
+
     public Tlb() {
         tables = arena.allocate(CLASSES * TABLE_BYTES, 4096).address();
         for (int i = 0; i < CLASSES; i++) {
@@ -65,20 +72,11 @@ public final class Tlb implements AutoCloseable {
         return table + ((va >>> 12 & INDEX_MASK) << ENTRY_SHIFT);
     }
 
-    void fill(
-            int accessClass,
-            long vaPage,
-            long host,
-            boolean read,
-            boolean write,
-            boolean exec,
-            boolean watched,
-            boolean isGlobal) {
+    void fill(int accessClass, long vaPage, long host, boolean read, boolean write, boolean watched, boolean isGlobal) {
         int slot = (int) (vaPage >>> 12) & INDEX_MASK;
         long e = table(accessClass) + ((long) slot << ENTRY_SHIFT);
         Raw.putLong(e + READ, read ? vaPage : INVALID);
         Raw.putLong(e + WRITE, write ? watched ? vaPage | WATCHED : vaPage : INVALID);
-        Raw.putLong(e + EXEC, exec ? vaPage : INVALID);
         Raw.putLong(e + ADDEND, host - vaPage);
         global[accessClass][slot] = isGlobal;
         if (!journaled[accessClass][slot]) {
@@ -87,13 +85,33 @@ public final class Tlb implements AutoCloseable {
         }
     }
 
-    /** Whether the page in the slot of a linear address was mapped globally when it was filled. */
-    boolean isGlobal(int accessClass, long va) {
-        return global[accessClass][(int) (va >>> 12) & INDEX_MASK];
+    /** Host address of the page that code at {@code va} was fetched from since the last flush, or 0. */
+    long fetched(long va, boolean user) {
+        long frame = globalCode.frame(va, user);
+        return frame != 0 ? frame : localCode.frame(va, user);
+    }
+
+    /** Whether {@link #fetched} knows a page as a global one. */
+    boolean fetchedGlobal(long va, boolean user) {
+        return globalCode.frame(va, user) != 0;
+    }
+
+    /** Enters a page that code is fetched from; false when all others had to be forgotten to make room. */
+    boolean fetch(long va, boolean user, long frame, boolean isGlobal) {
+        FetchedPages pages = isGlobal ? globalCode : localCode;
+        boolean room = !pages.isFull();
+        if (!room) {
+            globalCode.clear();
+            localCode.clear();
+        }
+        pages.add(va, user, frame);
+        return room;
     }
 
     /** Forgets everything. */
     void flushAll() {
+        globalCode.clear();
+        localCode.clear();
         for (int k = 0; k < CLOSED; k++) {
             int[] slots = filled[k];
             for (int i = filledCount[k] - 1; i >= 0; i--) {
@@ -106,6 +124,7 @@ public final class Tlb implements AutoCloseable {
 
     /** Forgets what is not global. */
     void flushNonGlobal() {
+        localCode.clear();
         for (int k = 0; k < CLOSED; k++) {
             int[] slots = filled[k];
             boolean[] keep = global[k];
@@ -125,6 +144,8 @@ public final class Tlb implements AutoCloseable {
 
     /** Forgets the page at one linear address. */
     void flushPage(long va) {
+        globalCode.remove(va);
+        localCode.remove(va);
         for (int k = 0; k < CLOSED; k++) {
             invalidate(entry(table(k), va));
         }
@@ -158,6 +179,20 @@ public final class Tlb implements AutoCloseable {
         }
     }
 
+    /** Names the host frames that stores go to without coming through here again, some of them several times. */
+    public void forEachWritable(LongConsumer hostFrame) {
+        for (int k = 0; k < CLOSED; k++) {
+            int[] slots = filled[k];
+            for (int i = 0; i < filledCount[k]; i++) {
+                long e = table(k) + ((long) slots[i] << ENTRY_SHIFT);
+                long tag = Raw.getLong(e + WRITE);
+                if ((tag & INVALID) == 0) {
+                    hostFrame.accept((tag & -4096L) + Raw.getLong(e + ADDEND));
+                }
+            }
+        }
+    }
+
     private void clear(int accessClass) {
         for (int slot = 0; slot < ENTRIES; slot++) {
             invalidate(table(accessClass) + ((long) slot << ENTRY_SHIFT));
@@ -167,7 +202,6 @@ public final class Tlb implements AutoCloseable {
     private static void invalidate(long e) {
         Raw.putLong(e + READ, INVALID);
         Raw.putLong(e + WRITE, INVALID);
-        Raw.putLong(e + EXEC, INVALID);
     }
 
     @Override
