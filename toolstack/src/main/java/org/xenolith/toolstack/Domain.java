@@ -188,6 +188,10 @@ public final class Domain implements AutoCloseable {
             throw new DomainBuildException(
                     "the translating engine runs on Linux on x86-64 only; choose the engine " + EngineKind.INTERPRET);
         }
+        if (config.deterministic() && config.vcpus() > 1) {
+            throw new DomainBuildException(
+                    "a deterministic guest has one virtual CPU: how several take turns is up to the host");
+        }
         if (config.engine() == EngineKind.TRANSLATE
                 && config.trace().isPresent()
                 && config.trace().get().kinds().contains(TraceConfig.Kind.INSN)) {
