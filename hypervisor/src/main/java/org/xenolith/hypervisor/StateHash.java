@@ -20,7 +20,7 @@ import org.xenolith.memory.Raw;
  * the hypervisor hold open for writing. Looking changes nothing that the guest could notice. A frame of zeros counts
  * zero, so memory that nobody touched is not touched here either.
  *
- * <p>Make it before anything is mapped. On the virtual CPU's thread, outside the engine, while no other one runs.
+ * <p>Make it before anything is written. Ask on the virtual CPU's thread, outside the engine, while no other one runs.
  */
 public final class StateHash {
     private static final long GOLDEN = 0x9E3779B97F4A7C15L;
@@ -41,7 +41,7 @@ public final class StateHash {
     private int mapVersion = -1;
     private long memory;
 
-    /** Hashes of a domain whose map is still empty. */
+    /** Hashes of a domain whose memory is empty, or all zeros. */
     public StateHash(DomainMemory memory) {
         map = memory.map();
         machine = map.machine();

@@ -102,7 +102,7 @@ class InstructionTableTest {
                             "nonoracle",
                             "align",
                             "st",
-                            "ulp");
+                            "ulp", "begin");
         }
     }
 }
