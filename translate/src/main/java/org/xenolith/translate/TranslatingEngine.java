@@ -1,5 +1,7 @@
 package org.xenolith.translate;
 
+import java.util.HashSet;
+import java.util.Set;
 import java.util.function.LongConsumer;
 import org.xenolith.cpu.CpuTracer;
 import org.xenolith.cpu.Engine;
@@ -11,6 +13,7 @@ import org.xenolith.cpu.core.Cpu;
 import org.xenolith.cpu.core.Flags;
 import org.xenolith.cpu.core.GuestFault;
 import org.xenolith.cpu.core.Tlb;
+import org.xenolith.cpu.decode.Insn;
 import org.xenolith.cpu.interpret.Interpreter;
 import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.Raw;
@@ -24,8 +27,11 @@ import org.xenolith.memory.Raw;
 public final class TranslatingEngine implements Engine, AutoCloseable {
     private static final long CODE_BYTES = 64L << 20;
     private static final long BLOCK_BYTES = 64 << 10;
-    /** Instructions of one entry: bounds how long a safepoint of the JVM waits, which is about 0.1 ms. */
-    private static final long SLICE = 1 << 17;
+    /**
+     * Instructions of one entry. Events are looked at between entries only, so this is what an interrupt from outside and a
+     * safepoint of the JVM wait for: about 0.02 ms.
+     */
+    private static final long SLICE = 1 << 16;
 
     private static final long OTHER_MODE_SLICE = 1 << 12;
     private static final int CANONICAL_SHIFT = 16;
@@ -39,6 +45,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private final Assembler assembler = new Assembler();
     private final Trampolines trampolines;
     private final BlockTranslator translator;
+    private final HostFpu fpu;
     private final TranslatedPages pages = new TranslatedPages(this::kill);
     private final JumpCache userJumps = new JumpCache();
     private final JumpCache kernelJumps = new JumpCache();
@@ -47,10 +54,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private boolean kernelHasLocalPages;
     private boolean traced;
     private long kills;
-    private final long[] exits = new long[6];
+    private final long[] exits = new long[Context.REASONS];
     private long translated;
     private long flushes;
     private long handedBack;
+    private long executed;
 
     /**
      * An engine around an interpreter, which nobody else may run from now on.
@@ -69,8 +77,12 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         base = c.base;
         context = base + Context.BIAS;
         memory = new CodeMemory(codeBytes);
-        trampolines = new Trampolines(memory, assembler);
-        translator = new BlockTranslator(memory, trampolines, assembler, exact);
+        Set<String> features = new HashSet<>(HostProcessor.features(memory, assembler));
+        boolean avx = features.contains("AVX");
+        features.removeIf(name -> !inner.hasFeature(name));
+        fpu = new HostFpu(c);
+        trampolines = new Trampolines(memory, assembler, avx);
+        translator = new BlockTranslator(memory, trampolines, assembler, features, exact);
         c.setCodeWatch(new Watch(inner.codeWatch()));
     }
 
@@ -123,6 +135,16 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 + (memory.used() >> 10) + " KiB";
     }
 
+    /** Instructions that emitted code has retired. */
+    long executed() {
+        return executed;
+    }
+
+    /** Whether an instruction of 64-bit code is emitted for this guest on this host. */
+    boolean emits(Insn insn) {
+        return translator.emits(insn);
+    }
+
     // ---------------------------------------------------------------- the loop
 
     @Override
@@ -166,7 +188,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         long slice = Math.min(left, SLICE);
         Raw.putLong(context + Context.TABLE, c.dataTable());
         Raw.putLong(context + Context.BUDGET, slice);
-        Raw.putInt(context + Context.MASK, eventMask());
+        Raw.putByte(context + Context.HELD, (byte) 0);
+        Raw.putByte(context + Context.LOADABLE, (byte) fpu.loadable());
+        Raw.putByte(context + Context.STORED, (byte) 0);
+        Raw.putLong(context + Context.IMAGE, fpu.image());
         Raw.putLong(context + Context.PAGE, state.rip() & -4096L);
         Raw.putShort(context + Context.FLAGS, (short) Context.flagsSlot(state.rflags()));
         Raw.putLong(context + Context.JUMPS, jumps().address());
@@ -174,6 +199,13 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         int reason;
         while (true) {
             trampolines.run(base, code);
+            int stored = Raw.getByte(context + Context.STORED);
+            if (stored != 0) {
+                if ((stored & Context.X87) != 0) {
+                    fpu.takeImage();
+                }
+                Raw.putByte(context + Context.STORED, (byte) 0);
+            }
             exit = Raw.getInt(context + Context.EXIT);
             reason = Context.reason(exit);
             exits[reason]++;
@@ -188,10 +220,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 code = find(state.rip());
                 Raw.putLong(context + Context.PAGE, state.rip() & -4096L);
             } else if (reason == Context.MISS_READ || reason == Context.MISS_WRITE) {
-                code = fill(exit, reason == Context.MISS_WRITE) ? Raw.getLong(context + Context.RESUME) : 0;
-                if (code != 0) {
-                    continue;
-                }
+                code = fill(exit, reason == Context.MISS_WRITE) ? resume(stored) : 0;
+            } else if (reason == Context.FPU_X87) {
+                code = fpu.makeImage() ? Raw.getLong(context + Context.RESUME) : 0;
             } else {
                 code = 0;
             }
@@ -203,6 +234,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         if (reason != Context.LOOKUP) {
             state.setRip(Raw.getLong(context + Context.PAGE) + Context.offset(exit));
         }
+        executed += done;
         Raw.putLong(base + VcpuState.RETIRED, state.retired() + done);
         state.setRflags(state.rflags() & ~Flags.ARITHMETIC
                 | Context.arithmetic(Raw.getShort(context + Context.FLAGS) & 0xffff));
@@ -210,8 +242,22 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         return switch (reason) {
             case Context.INTERPRET, Context.MISS_READ, Context.MISS_WRITE -> handBack(Context.count(exit), left);
             case Context.HEAD -> left > 0 && left < Context.refund(exit) ? inner.run(left) : null;
+            case Context.FPU, Context.FPU_X87 -> handBack(Context.refund(exit), left);
+            case Context.DEAD -> null;
             default -> handBack(pendingHandBack, left);
         };
+    }
+
+    /** Where to go on behind an exit in the middle of a block, with the FPU registers that were there. */
+    private long resume(int stored) {
+        if (stored == 0) {
+            return Raw.getLong(context + Context.RESUME);
+        }
+        if ((stored & Context.X87) != 0 && !fpu.makeImage()) {
+            throw new IllegalStateException("x87 code left an unmasked exception");
+        }
+        Raw.putByte(context + Context.STORED, (byte) stored);
+        return trampolines.resume;
     }
 
     private VcpuExit handBack(int count, long left) {
@@ -328,7 +374,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             unjump(block.incoming[i], Context.exit(Context.CHAIN, offset, 0, 0, 0));
         }
         // Whoever comes through the jump cache meets an exit that looks the address up again.
-        unjump(block.code, Context.exit(Context.HEAD, offset, 0, 0, 0));
+        unjump(block.code, Context.exit(Context.DEAD, offset, 0, 0, 0));
         userJumps.clear();
         kernelJumps.clear();
     }
@@ -338,7 +384,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         long va = Raw.getLong(context + Context.VA);
         int bytes = 1 << Context.sizeLog2(exit);
         long page = va & -4096L;
-        if ((va + bytes - 1 & -4096L) != page) {
+        if ((va + bytes - 1 & -4096L) != page || Context.isAligned(exit) && (va & bytes - 1) != 0) {
             return false;
         }
         long entry = c.dataTable() + ((va >>> 12 & Tlb.INDEX_MASK) << Tlb.ENTRY_SHIFT) + (write ? Tlb.WRITE : Tlb.READ);
@@ -430,6 +476,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     @Override
     public void close() {
+        fpu.close();
         userJumps.close();
         kernelJumps.close();
         memory.close();

@@ -94,6 +94,11 @@ public final class Interpreter implements Engine, AutoCloseable {
         forcedEmulation = policy.isForcedEmulation();
     }
 
+    /** Whether the guest has the instructions of a CPUID feature; without them they are #UD. */
+    public boolean hasFeature(String name) {
+        return features.test(name);
+    }
+
     @Override
     public VcpuState state() {
         return state;
