@@ -53,6 +53,7 @@ final class GuestRun {
     private final boolean restart;
     private final int bootTimeout;
     private final int timeout;
+    private final boolean stats;
 
     private final ConsoleOutput output;
     /** Input comes at instructions that are the same in each run: from a file, to a command, in virtual time. */
@@ -73,6 +74,7 @@ final class GuestRun {
      * @param restart whether a reboot starts the guest again
      * @param bootTimeout seconds until our init must have started, 0 for ever
      * @param timeout seconds until the guest must have ended, 0 for ever
+     * @param stats whether to tell at the end what the engine did
      */
     GuestRun(
             DomainConfig config,
@@ -81,7 +83,8 @@ final class GuestRun {
             HostTerminal terminal,
             boolean restart,
             int bootTimeout,
-            int timeout) {
+            int timeout,
+            boolean stats) {
         this.config = config;
         this.session = session;
         this.where = where;
@@ -94,6 +97,7 @@ final class GuestRun {
                 && session.kind() == GuestSession.Kind.PIPE
                 && where.kind() == ConsoleChoice.Kind.STDIO
                 && inputIsFile();
+        this.stats = stats;
         this.output = new ConsoleOutput(openOutput(where), where.kind() == ConsoleChoice.Kind.FILE, isCommand());
     }
 
@@ -169,7 +173,7 @@ final class GuestRun {
                         domain.console().resumeOutput();
                         output.guestReady();
                         if (reproducibleInput) {
-                            domain.console().connectInput(new FileInput(this.report.sysrqKey()));
+                            connectInput();
                         }
                         ready.countDown();
                     },
@@ -182,6 +186,10 @@ final class GuestRun {
             if (session == null) {
                 ready.countDown();
             }
+        }
+
+        private void connectInput() {
+            domain.console().connectInput(new FileInput(report.sysrqKey()));
         }
     }
 
@@ -216,6 +224,9 @@ final class GuestRun {
                         Thread.ofPlatform().daemon().name("console-input").start(this::readInput);
                         reading = true;
                     }
+                    if (stats) {
+                        domain.inspector().collectStatistics();
+                    }
                     domain.start();
                     DomainOutcome outcome = await(attempt);
                     domain.console().resumeOutput();
@@ -225,7 +236,11 @@ final class GuestRun {
                     if (terminal != null) {
                         terminal.restore();
                     }
-                    return finish(attempt, outcome);
+                    int status = finish(attempt, outcome);
+                    if (stats) {
+                        System.err.print(domain.inspector().statistics());
+                    }
+                    return status;
                 }
             }
         } finally {

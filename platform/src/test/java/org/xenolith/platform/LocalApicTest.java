@@ -88,6 +88,11 @@ class LocalApicTest {
         public String name() {
             return "idle";
         }
+
+        @Override
+        public String statistics() {
+            return runs + " runs\n";
+        }
     }
 
     private static final class Clock implements DomainClock {

@@ -5,6 +5,7 @@ import org.xenolith.cpu.decode.CodeBytes;
 import org.xenolith.cpu.decode.Decoder;
 import org.xenolith.cpu.decode.Insn;
 import org.xenolith.memory.Raw;
+import org.xenolith.translate.Emitted.Effect;
 import org.xenolith.translate.Emitted.Entry;
 
 /**
@@ -42,7 +43,7 @@ final class BlockTranslator {
         this.features = features;
         this.exact = exact;
         a = assembler;
-        e = new Emission(trampolines, assembler);
+        e = new Emission(trampolines, assembler, exact);
         integers = new IntegerEmitter(e);
         vectors = new VectorEmitter(e);
         branches = new BranchEmitter(e);
@@ -127,9 +128,18 @@ final class BlockTranslator {
         return new TranslatedBlock(frame + offset, Math.max(1, length), count, count == 0 ? handBack : 0, at);
     }
 
+    private void same(Insn i, Effect effect) {
+        if (exact && Exactness.inTwoSteps(i)) {
+            integers.same(i, effect, i.imm - 1);
+            integers.same(i, effect, 1);
+        } else {
+            integers.same(i, effect, i.imm);
+        }
+    }
+
     private void emit(Insn i, Entry entry) {
         switch (entry.shape()) {
-            case SAME -> integers.same(i, entry.effect());
+            case SAME -> same(i, entry.effect());
             case ENCODED -> vectors.encoded(i, entry.effect());
             case X87 -> vectors.x87(i, entry.effect());
             case FPU_CONTROL -> vectors.control(i);

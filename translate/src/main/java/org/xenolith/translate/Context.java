@@ -15,6 +15,7 @@ import org.xenolith.cpu.VcpuState;
  *   +0x14 i32  exit word                                 +0x58 u64 FXSAVE image for x87 code
  *   +0x18 u64  linear address of the running code page   +0x60 u64 TLB table of instruction fetches
  *   +0x20 u16  flags: low byte OF, high byte as LAHF     +0x68 u64 block table by host address
+ *   +0x13 u8   AF of the flags is undefined
  *   +0x24 u32  MXCSR of the host                         +0x70 u64 next place in the jump cache's journal, +0x78 its end
  *
  *   exit word: bits 0-3 reason, 4-15 offset in the code page, 16-21 instructions charged and not executed,
@@ -30,6 +31,9 @@ final class Context {
     static final int HELD = 0x10;
     static final int LOADABLE = 0x11;
     static final int STORED = 0x12;
+    /** Not 0: AF in the flags slot is undefined, and counts as clear. */
+    static final int AF_CLEARED = 0x13;
+
     static final int EXIT = 0x14;
     static final int PAGE = 0x18;
     static final int FLAGS = 0x20;

@@ -5,6 +5,7 @@ import java.util.Set;
 import java.util.function.LongConsumer;
 import org.xenolith.cpu.CpuTracer;
 import org.xenolith.cpu.Engine;
+import org.xenolith.cpu.EngineMeter;
 import org.xenolith.cpu.LinearMemory;
 import org.xenolith.cpu.VcpuExit;
 import org.xenolith.cpu.VcpuState;
@@ -51,14 +52,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private final JumpCache kernelJumps = new JumpCache();
     private final Linear linear = new Linear();
     private final byte[] patch = new byte[Context.SITE_BYTES];
+    private final EngineMeter meter;
     private boolean kernelHasLocalPages;
     private boolean traced;
     private long kills;
-    private final long[] exits = new long[Context.REASONS];
-    private long translated;
-    private long flushes;
-    private long handedBack;
-    private long executed;
+    private final Statistics statistics = new Statistics();
 
     /**
      * An engine around an interpreter, which nobody else may run from now on.
@@ -74,6 +72,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         this.inner = inner;
         state = inner.state();
         c = inner.cpu();
+        meter = inner.meter();
         base = c.base;
         context = base + Context.BIAS;
         memory = new CodeMemory(codeBytes);
@@ -126,18 +125,14 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         inner.setTracer(tracer);
     }
 
-    /** Counters for people: exits by reason, blocks made, instructions handed back. */
+    @Override
     public String statistics() {
-        return "blocks " + translated + ", flushes " + flushes + ", handed back " + handedBack + ", exits: lookup "
-                + exits[Context.LOOKUP] + ", chain " + exits[Context.CHAIN] + ", interpret "
-                + exits[Context.INTERPRET] + ", read miss " + exits[Context.MISS_READ] + ", write miss "
-                + exits[Context.MISS_WRITE] + ", head " + exits[Context.HEAD] + ", code "
-                + (memory.used() >> 10) + " KiB";
+        return inner.statistics() + statistics.text(pages.size(), memory.used());
     }
 
     /** Instructions that emitted code has retired. */
     long executed() {
-        return executed;
+        return statistics.instructions;
     }
 
     /** Whether an instruction of 64-bit code is emitted for this guest on this host. */
@@ -149,6 +144,15 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     @Override
     public VcpuExit run(long budget) {
+        int outer = meter.begin(EngineMeter.Phase.EXITS);
+        try {
+            return loop(budget);
+        } finally {
+            meter.resume(outer);
+        }
+    }
+
+    private VcpuExit loop(long budget) {
         inner.enter();
         long end = state.retired() + budget;
         while (true) {
@@ -193,12 +197,15 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         Raw.putByte(context + Context.STORED, (byte) 0);
         Raw.putLong(context + Context.IMAGE, fpu.image());
         Raw.putLong(context + Context.PAGE, state.rip() & -4096L);
+        Raw.putByte(context + Context.AF_CLEARED, (byte) 0);
         Raw.putShort(context + Context.FLAGS, (short) Context.flagsSlot(state.rflags()));
         Raw.putLong(context + Context.JUMPS, jumps().address());
         int exit;
         int reason;
         while (true) {
+            meter.begin(EngineMeter.Phase.TRANSLATED_CODE);
             trampolines.run(base, code);
+            meter.begin(EngineMeter.Phase.EXITS);
             int stored = Raw.getByte(context + Context.STORED);
             if (stored != 0) {
                 if ((stored & Context.X87) != 0) {
@@ -208,7 +215,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             }
             exit = Raw.getInt(context + Context.EXIT);
             reason = Context.reason(exit);
-            exits[reason]++;
+            statistics.exits[reason]++;
             if ((reason == Context.CHAIN || reason == Context.LOOKUP)
                     && (Raw.getLong(context + Context.BUDGET) == 0 || eventPending())) {
                 // To look for the target would fetch from its page, and that is an access that the guest can see.
@@ -234,10 +241,13 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         if (reason != Context.LOOKUP) {
             state.setRip(Raw.getLong(context + Context.PAGE) + Context.offset(exit));
         }
-        executed += done;
+        statistics.instructions += done;
         Raw.putLong(base + VcpuState.RETIRED, state.retired() + done);
-        state.setRflags(state.rflags() & ~Flags.ARITHMETIC
-                | Context.arithmetic(Raw.getShort(context + Context.FLAGS) & 0xffff));
+        long flags = Context.arithmetic(Raw.getShort(context + Context.FLAGS) & 0xffff);
+        if (Raw.getByte(context + Context.AF_CLEARED) != 0) {
+            flags &= ~Flags.AF;
+        }
+        state.setRflags(state.rflags() & ~Flags.ARITHMETIC | flags);
         left -= done;
         return switch (reason) {
             case Context.INTERPRET, Context.MISS_READ, Context.MISS_WRITE -> handBack(Context.count(exit), left);
@@ -261,8 +271,21 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     }
 
     private VcpuExit handBack(int count, long left) {
-        handedBack += count;
-        return left <= 0 || count == 0 ? null : inner.run(Math.min(count, left));
+        if (left <= 0 || count == 0) {
+            return null;
+        }
+        int now = (int) Math.min(count, left);
+        statistics.handedBack += now;
+        if (meter.details()) {
+            inner.upcoming(now, this::countHandedBack);
+        }
+        return inner.run(now);
+    }
+
+    /** A star marks what is emitted, and was handed back for its operand. */
+    private void countHandedBack(Insn insn) {
+        String name = insn.rep || insn.repne ? "rep " + insn.row.mnemonic : insn.row.mnemonic;
+        meter.addHandedBack(emits(insn) ? name + " *" : name);
     }
 
     private JumpCache jumps() {
@@ -310,21 +333,23 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private TranslatedBlock block(long frame, int offset) {
         TranslatedBlock block = pages.find(frame + offset);
         if (block == null) {
+            int outer = meter.begin(EngineMeter.Phase.TRANSLATION);
             if (memory.room() < BLOCK_BYTES) {
                 flush();
             }
             block = translator.translate(frame, offset);
-            translated++;
+            statistics.blocks++;
             if (pages.add(block)) {
                 c.watchFrame(frame);
             }
+            meter.resume(outer);
         }
         return block;
     }
 
     /** Forgets all translations, when code memory is full. */
     private void flush() {
-        flushes++;
+        statistics.flushes++;
         kills++;
         pages.clear();
         userJumps.clear();
@@ -336,9 +361,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private long chain(int exit) {
         long site = Raw.getLong(context + Context.RESUME) - Context.SITE_BYTES;
         long rip = Raw.getLong(context + Context.PAGE) + Context.offset(exit);
-        long before = flushes;
+        long before = statistics.flushes;
         long code = find(rip);
-        if (code != 0 && flushes == before) {
+        if (code != 0 && statistics.flushes == before) {
             TranslatedBlock block = pages.find((c.fetchPage(rip) & -4096L) + Context.offset(exit));
             if (block != null && block.code == code) {
                 block.addIncoming(site);
@@ -369,6 +394,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     /** A block's guest code was overwritten. */
     private void kill(TranslatedBlock block) {
         kills++;
+        statistics.killed++;
         int offset = (int) block.host & 4095;
         for (int i = 0; i < block.incomingCount; i++) {
             unjump(block.incoming[i], Context.exit(Context.CHAIN, offset, 0, 0, 0));
@@ -384,12 +410,17 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         long va = Raw.getLong(context + Context.VA);
         int bytes = 1 << Context.sizeLog2(exit);
         long page = va & -4096L;
-        if ((va + bytes - 1 & -4096L) != page || Context.isAligned(exit) && (va & bytes - 1) != 0) {
+        if ((va + bytes - 1 & -4096L) != page) {
+            statistics.crossings++;
+            return false;
+        }
+        if (Context.isAligned(exit) && (va & bytes - 1) != 0) {
             return false;
         }
         long entry = c.dataTable() + ((va >>> 12 & Tlb.INDEX_MASK) << Tlb.ENTRY_SHIFT) + (write ? Tlb.WRITE : Tlb.READ);
         if (write && (Raw.getLong(entry) & -4096L) == page) {
             // Watched: a store to a page with code.
+            statistics.watched++;
             return false;
         }
         long before = kills;
@@ -401,10 +432,15 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 c.readable(va, bytes);
             }
         } catch (GuestFault fault) {
+            statistics.faults++;
             state.setLong(VcpuState.CR2, cr2);
             return false;
         }
-        return kills == before && Raw.getLong(entry) == page;
+        boolean filled = kills == before && Raw.getLong(entry) == page;
+        if (!filled) {
+            statistics.unfilled++;
+        }
+        return filled;
     }
 
     // ---------------------------------------------------------------- invalidation

@@ -9,8 +9,10 @@ import org.xenolith.memory.Raw;
  * translated machine code. Beside it, {@link FetchedPages} for code.
  *
  * <pre>
- *   entry, 32 bytes: +0 readTag  +8 writeTag  +16 free  +24 addend (host address minus virtual address)
+ *   entry, 32 bytes: +0 readTag  +8 writeTag  +16 execTag  +24 addend (host address minus virtual address)
  * </pre>
+ *
+ * <p>Tables for code have execTag only, and tables for data the other two: {@link #codeTable}.
  *
  * <p>What is in the tables follows from the guest's data accesses and nothing else, so that it is the same under every
  * engine: a guest that clears accessed or dirty bits without INVLPG can see what a TLB holds.
@@ -25,6 +27,7 @@ public final class Tlb implements AutoCloseable {
     public static final int INDEX_MASK = ENTRIES - 1;
     public static final int READ = 0;
     public static final int WRITE = 8;
+    public static final int EXEC = 16;
     public static final int ADDEND = 24;
 
     /** Supervisor accesses while user pages are closed to them (SMAP). */
@@ -40,25 +43,30 @@ public final class Tlb implements AutoCloseable {
     static final long WATCHED = 2;
 
     private static final int CLASSES = 4;
+    /** Tables for code at CPL 0 to 2, and at CPL 3, behind those of the access classes. */
+    private static final int CODE = CLASSES;
+
+    private static final int TABLES = CLASSES + 2;
     private static final long TABLE_BYTES = (long) ENTRIES << ENTRY_SHIFT;
 
     private final Arena arena = Arena.ofShared();
     private final long tables;
     /** Slots filled since the last flush, a class at a time, so that a flush costs what was used. */
-    private final int[][] filled = new int[CLASSES][ENTRIES];
+    private final int[][] filled = new int[TABLES][ENTRIES];
 
-    private final int[] filledCount = new int[CLASSES];
+    private final int[] filledCount = new int[TABLES];
     /** Whether a slot stands in {@link #filled}. */
-    private final boolean[][] journaled = new boolean[CLASSES][ENTRIES];
+    private final boolean[][] journaled = new boolean[TABLES][ENTRIES];
 
     private final boolean[][] global = new boolean[CLASSES][ENTRIES];
+    private long fills;
 
     private final FetchedPages globalCode = new FetchedPages();
     private final FetchedPages localCode = new FetchedPages();
 
     public Tlb() {
-        tables = arena.allocate(CLASSES * TABLE_BYTES, 4096).address();
-        for (int i = 0; i < CLASSES; i++) {
+        tables = arena.allocate(TABLES * TABLE_BYTES, 4096).address();
+        for (int i = 0; i < TABLES; i++) {
             clear(i);
         }
     }
@@ -68,27 +76,55 @@ public final class Tlb implements AutoCloseable {
         return tables + accessClass * TABLE_BYTES;
     }
 
+    /** Address of the table that finds recently fetched code, at CPL 3 or below. What it has lost, FetchedPages still knows. */
+    public long codeTable(boolean user) {
+        return table(user ? CODE + 1 : CODE);
+    }
+
     static long entry(long table, long va) {
         return table + ((va >>> 12 & INDEX_MASK) << ENTRY_SHIFT);
     }
 
     void fill(int accessClass, long vaPage, long host, boolean read, boolean write, boolean watched, boolean isGlobal) {
+        fills++;
         int slot = (int) (vaPage >>> 12) & INDEX_MASK;
         long e = table(accessClass) + ((long) slot << ENTRY_SHIFT);
         Raw.putLong(e + READ, read ? vaPage : INVALID);
         Raw.putLong(e + WRITE, write ? watched ? vaPage | WATCHED : vaPage : INVALID);
         Raw.putLong(e + ADDEND, host - vaPage);
         global[accessClass][slot] = isGlobal;
-        if (!journaled[accessClass][slot]) {
-            journaled[accessClass][slot] = true;
-            filled[accessClass][filledCount[accessClass]++] = slot;
+        journal(accessClass, slot);
+    }
+
+    private void journal(int table, int slot) {
+        if (!journaled[table][slot]) {
+            journaled[table][slot] = true;
+            filled[table][filledCount[table]++] = slot;
         }
+    }
+
+    /** Entries made since the beginning. */
+    public long fills() {
+        return fills;
     }
 
     /** Host address of the page that code at {@code va} was fetched from since the last flush, or 0. */
     long fetched(long va, boolean user) {
+        long page = va & -4096L;
+        long e = entry(codeTable(user), va);
+        if (Raw.getLong(e + EXEC) == page) {
+            return page + Raw.getLong(e + ADDEND);
+        }
         long frame = globalCode.frame(va, user);
-        return frame != 0 ? frame : localCode.frame(va, user);
+        if (frame == 0) {
+            frame = localCode.frame(va, user);
+        }
+        if (frame != 0) {
+            Raw.putLong(e + EXEC, page);
+            Raw.putLong(e + ADDEND, frame - page);
+            journal(user ? CODE + 1 : CODE, (int) (va >>> 12) & INDEX_MASK);
+        }
+        return frame;
     }
 
     /** Whether {@link #fetched} knows a page as a global one. */
@@ -101,30 +137,41 @@ public final class Tlb implements AutoCloseable {
         FetchedPages pages = isGlobal ? globalCode : localCode;
         boolean room = !pages.isFull();
         if (!room) {
-            globalCode.clear();
-            localCode.clear();
+            forgetCode(true);
         }
         pages.add(va, user, frame);
         return room;
     }
 
+    private void forgetCode(boolean global) {
+        if (global) {
+            globalCode.clear();
+        }
+        localCode.clear();
+        flush(CODE);
+        flush(CODE + 1);
+    }
+
+    private void flush(int table) {
+        int[] slots = filled[table];
+        for (int i = filledCount[table] - 1; i >= 0; i--) {
+            invalidate(table(table) + ((long) slots[i] << ENTRY_SHIFT));
+            journaled[table][slots[i]] = false;
+        }
+        filledCount[table] = 0;
+    }
+
     /** Forgets everything. */
     void flushAll() {
-        globalCode.clear();
-        localCode.clear();
+        forgetCode(true);
         for (int k = 0; k < CLOSED; k++) {
-            int[] slots = filled[k];
-            for (int i = filledCount[k] - 1; i >= 0; i--) {
-                invalidate(table(k) + ((long) slots[i] << ENTRY_SHIFT));
-                journaled[k][slots[i]] = false;
-            }
-            filledCount[k] = 0;
+            flush(k);
         }
     }
 
     /** Forgets what is not global. */
     void flushNonGlobal() {
-        localCode.clear();
+        forgetCode(false);
         for (int k = 0; k < CLOSED; k++) {
             int[] slots = filled[k];
             boolean[] keep = global[k];
@@ -146,6 +193,8 @@ public final class Tlb implements AutoCloseable {
     void flushPage(long va) {
         globalCode.remove(va);
         localCode.remove(va);
+        invalidate(entry(codeTable(false), va));
+        invalidate(entry(codeTable(true), va));
         for (int k = 0; k < CLOSED; k++) {
             invalidate(entry(table(k), va));
         }
@@ -202,6 +251,7 @@ public final class Tlb implements AutoCloseable {
     private static void invalidate(long e) {
         Raw.putLong(e + READ, INVALID);
         Raw.putLong(e + WRITE, INVALID);
+        Raw.putLong(e + EXEC, INVALID);
     }
 
     @Override
