@@ -66,6 +66,9 @@ public final class Assembler {
     public static final int E = 4;
     public static final int NE = 5;
     public static final int BE = 6;
+    /** Above, unsigned. */
+    public static final int A = 7;
+
     public static final int LESS = 12;
 
     private byte[] code = new byte[4096];

@@ -7,6 +7,7 @@ import org.xenolith.cpu.decode.Insn;
 import org.xenolith.memory.Raw;
 import org.xenolith.translate.Emitted.Effect;
 import org.xenolith.translate.Emitted.Entry;
+import org.xenolith.translate.Emitted.Shape;
 
 /**
  * Makes a block of host code from guest code of 64-bit mode: decodes, and has each instruction emitted.
@@ -28,6 +29,7 @@ final class BlockTranslator {
     private final IntegerEmitter integers;
     private final VectorEmitter vectors;
     private final BranchEmitter branches;
+    private final SystemEmitter systems;
 
     /**
      * @param features names of what both the guest and the host have
@@ -47,6 +49,7 @@ final class BlockTranslator {
         integers = new IntegerEmitter(e);
         vectors = new VectorEmitter(e);
         branches = new BranchEmitter(e);
+        systems = new SystemEmitter(e);
     }
 
     /** Reads code of one page; beyond its end come bytes that nobody may use. */
@@ -87,7 +90,12 @@ final class BlockTranslator {
             e.insns.add(insn);
             e.entries.add(entry);
             position = insn.next;
-            ended = insn.row.endsBlock;
+            ended = entry.shape().ends();
+        }
+        if (!ended && !e.insns.isEmpty() && e.entries.getLast().shape() == Shape.STI) {
+            // What follows is not of this block, and must not be parted from STI by an event.
+            position = e.insns.removeLast().offset;
+            e.entries.removeLast();
         }
         int count = e.insns.size();
         int length = position;
@@ -95,7 +103,7 @@ final class BlockTranslator {
         if (!ended && count < MOST && position < left) {
             while (handBack < MOST_HANDED_BACK && !ended && position < left) {
                 Insn insn = decoder.decode(bytes, position, 3);
-                if (insn == null || insn.next > left || handBack > 0 && entry(insn) != null) {
+                if (insn == null || insn.next > left || handBack > 0 && emits(insn)) {
                     break;
                 }
                 position = insn.next;
@@ -158,6 +166,13 @@ final class BlockTranslator {
             case JMP_INDIRECT -> branches.jumpIndirect(i);
             case CALL_INDIRECT -> branches.callIndirect(i);
             case RET -> branches.ret(i);
+            case CLI -> systems.cli();
+            case STI -> systems.sti();
+            case PUSH_FLAGS -> systems.pushFlags();
+            case POP_FLAGS -> systems.popFlags();
+            case SWAPGS -> systems.swapGs();
+            case CLD -> systems.cld();
+            case STRING -> systems.string(i);
         }
     }
 }

@@ -19,7 +19,8 @@ import org.xenolith.cpu.VcpuState;
  *   +0x24 u32  MXCSR of the host                         +0x70 u64 next place in the jump cache's journal, +0x78 its end
  *
  *   exit word: bits 0-3 reason, 4-15 offset in the code page, 16-21 instructions charged and not executed,
- *              22-24 log2 of the access size, 25-29 instructions for the interpreter, 30 the access must be aligned
+ *              22-24 log2 of the access size, 25-29 instructions for the interpreter, 30 the access must be aligned,
+ *              31 the instruction is in the shadow of STI
  * </pre>
  *
  * The scratch part belongs to the interpreter while that runs: everything here is set anew on each entry.
@@ -86,6 +87,7 @@ final class Context {
     private static final int[] HOST = {0, 1, 2, 3, 15, 5, 6, 7, 8, 9, -1, -1, 12, 13, -1, -1};
 
     private static final int ALIGNED = 1 << 30;
+    private static final int SHADOWED = 1 << 31;
 
     private Context() {}
 
@@ -100,6 +102,15 @@ final class Context {
     /** A TLB miss of an access that faults when it is not aligned. */
     static int aligned(int exit) {
         return exit | ALIGNED;
+    }
+
+    /** An exit at an instruction that follows STI: no interrupt may come before it. */
+    static int shadowed(int exit) {
+        return exit | SHADOWED;
+    }
+
+    static boolean isShadowed(int exit) {
+        return (exit & SHADOWED) != 0;
     }
 
     static int reason(int exit) {

@@ -8,6 +8,7 @@ import org.xenolith.cpu.decode.Insn;
 import org.xenolith.cpu.decode.Mem;
 import org.xenolith.translate.Emitted.Effect;
 import org.xenolith.translate.Emitted.Entry;
+import org.xenolith.translate.Emitted.Shape;
 import org.xenolith.translate.Exactness.Auxiliary;
 
 /**
@@ -258,6 +259,23 @@ final class Emission {
         inHost = false;
     }
 
+    /** Host flags are about to be destroyed by code that may leave: they are in the slot now. */
+    void clobberSaved() {
+        save();
+        inHost = false;
+    }
+
+    /** The instruction has put new flags into the slot. */
+    void flagsAreInSlot() {
+        inSlot = true;
+        inHost = false;
+        elided = null;
+        auxiliary = Auxiliary.KEPT;
+        if (exact) {
+            a.storeByte(STATE, Context.AF_CLEARED, 0);
+        }
+    }
+
     /** Brings the flags into the host's; destroys T0. */
     void need() {
         if (!inHost) {
@@ -320,7 +338,9 @@ final class Emission {
 
     /** The exit word for the instruction that is being emitted. */
     int exit(int reason, int sizeLog2, int handBack) {
-        return Context.exit(reason, start + insn().offset, insns.size() - index, sizeLog2, handBack);
+        int exit = Context.exit(reason, start + insn().offset, insns.size() - index, sizeLog2, handBack);
+        boolean shadowed = index > 0 && entries.get(index - 1).shape() == Shape.STI;
+        return shadowed ? Context.shadowed(exit) : exit;
     }
 
     /** A label; who jumps there with the flags saved has the current instruction executed by the interpreter. */

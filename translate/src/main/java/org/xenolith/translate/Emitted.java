@@ -2,6 +2,7 @@ package org.xenolith.translate;
 
 import java.util.Map;
 import java.util.Set;
+import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.decode.Insn;
 import org.xenolith.cpu.decode.OperandSpec;
 import org.xenolith.cpu.decode.OperandSpec.Access;
@@ -38,7 +39,23 @@ final class Emitted {
         CALL,
         JMP_INDIRECT,
         CALL_INDIRECT,
-        RET
+        RET,
+        CLI,
+        STI,
+        PUSH_FLAGS,
+        POP_FLAGS,
+        SWAPGS,
+        CLD,
+        /** MOVS and STOS. */
+        STRING;
+
+        /** Whether nothing of a block can follow. */
+        boolean ends() {
+            return switch (this) {
+                case JCC, JMP, CALL, JMP_INDIRECT, CALL_INDIRECT, RET -> true;
+                default -> false;
+            };
+        }
     }
 
     /** What an instruction does to the six arithmetic flags. */
@@ -172,6 +189,14 @@ final class Emitted {
             Map.entry("Control.callRm", new Entry(Shape.CALL_INDIRECT, Effect.NONE)),
             Map.entry("Control.ret", new Entry(Shape.RET, Effect.NONE)),
             Map.entry("Control.retImm", new Entry(Shape.RET, Effect.NONE)),
+            Map.entry("SystemInsns.cli", new Entry(Shape.CLI, Effect.CHANGES)),
+            Map.entry("SystemInsns.sti", new Entry(Shape.STI, Effect.CHANGES)),
+            Map.entry("SystemCalls.swapgs", new Entry(Shape.SWAPGS, Effect.CHANGES)),
+            Map.entry("Stack.pushf", new Entry(Shape.PUSH_FLAGS, Effect.READS)),
+            Map.entry("Stack.popf", new Entry(Shape.POP_FLAGS, Effect.CHANGES)),
+            Map.entry("FlagInsns.cld", new Entry(Shape.CLD, Effect.CHANGES)),
+            Map.entry("Strings.movs", new Entry(Shape.STRING, Effect.CHANGES)),
+            Map.entry("Strings.stos", new Entry(Shape.STRING, Effect.CHANGES)),
             Map.entry("SseMoves.ldmxcsr", new Entry(Shape.FPU_CONTROL, Effect.NONE, Context.SSE, null)),
             Map.entry("X87Control.fldcw", new Entry(Shape.FPU_CONTROL, Effect.NONE, Context.X87, null)),
             Map.entry("SseMoves.emms", new Entry(Shape.X87, Effect.NONE, Context.X87, null)));
@@ -298,7 +323,8 @@ final class Emitted {
             case SAME -> encodable(i);
             case ENCODED -> !usesTwoSpilledResults(i) && !hasHighByte(i);
             case LEA, PUSH, POP, CALL_INDIRECT, JMP_INDIRECT -> i.operandSize == 3 || entry.shape == Shape.LEA;
-            case PUSH_IMMEDIATE, LEAVE, CALL, RET -> i.operandSize == 3;
+            case PUSH_IMMEDIATE, LEAVE, CALL, RET, PUSH_FLAGS, POP_FLAGS -> i.operandSize == 3;
+            case STRING -> i.addressSize == 3 && (i.mem == null || i.mem.segment < VcpuState.FS);
             case DIVIDE -> i.operandSize >= 2;
             default -> true;
         };

@@ -31,18 +31,15 @@ final class Exactness {
             // Identity and approximations; condition codes that arithmetic leaves undefined.
             return true;
         }
-        if (row.semantics.startsWith("Strings.")) {
-            // Counts once for each piece that the interpreter cuts it into.
-            return i.rep || i.repne;
-        }
         if (row.semantics.startsWith("Shifts.") && !row.vex) {
             return !reproducibleShift(i);
         }
         if (setsCarryOnly(i)) {
             return false;
         }
-        // LAHF shows AF as the host has it.
+        // LAHF and PUSHF show AF as the host has it.
         return row.semantics.equals("FlagInsns.lahf")
+                || row.semantics.equals("Stack.pushf")
                 || row.undefinedFlags != 0 && auxiliary(i) != Auxiliary.CLEARED;
     }
 

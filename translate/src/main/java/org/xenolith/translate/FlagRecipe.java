@@ -49,7 +49,7 @@ record FlagRecipe(How how, int w, int a, int b, long immediate) {
         for (int j = index + 1; j < insns.size(); j++) {
             Insn i = insns.get(j);
             Effect effect = entries.get(j).effect();
-            if (i.row.endsBlock || effect == Effect.READS || effect == Effect.CHANGES) {
+            if (entries.get(j).shape().ends() || effect == Effect.READS || effect == Effect.CHANGES) {
                 return null;
             }
             if (effect == Effect.SETS) {

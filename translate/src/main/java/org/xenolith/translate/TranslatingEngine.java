@@ -248,6 +248,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             flags &= ~Flags.AF;
         }
         state.setRflags(state.rflags() & ~Flags.ARITHMETIC | flags);
+        if (Context.isShadowed(exit)) {
+            state.setInt(VcpuState.SHADOW, 1);
+        }
         left -= done;
         return switch (reason) {
             case Context.INTERPRET, Context.MISS_READ, Context.MISS_WRITE -> handBack(Context.count(exit), left);

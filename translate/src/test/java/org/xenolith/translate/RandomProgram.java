@@ -123,7 +123,14 @@ final class RandomProgram {
                 a.byte1(0x0F);
                 a.byte1(0x31);
             }
-            case 1 -> a.lahf();
+            case 1 -> {
+                if (random.nextBoolean()) {
+                    a.lahf();
+                } else {
+                    a.byte1(0x9C);
+                    a.plus(2, 0, 0x58, free(), 0);
+                }
+            }
             case 2 -> a.byte1(random.nextBoolean() ? 0xF5 : 0xF8);
             case 3 -> modrm(0, w, 1, 0xBC + random.nextInt(2), free(), false, free());
             case 4 -> {
