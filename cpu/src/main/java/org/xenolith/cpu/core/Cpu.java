@@ -116,6 +116,11 @@ public final class Cpu implements AutoCloseable {
         return tlbTable;
     }
 
+    /** Address of the TLB table that instruction fetches at the current privilege go through. */
+    public long fetchTable() {
+        return tlb.codeTable(cpl == 3);
+    }
+
     // ---------------------------------------------------------------- registers
 
     /** General register {@code n}, 64 bits. */

@@ -1,6 +1,7 @@
 package org.xenolith.cpu.core;
 
 import java.lang.foreign.Arena;
+import java.util.Arrays;
 import java.util.function.LongConsumer;
 import org.xenolith.memory.Raw;
 
@@ -42,6 +43,7 @@ public final class Tlb implements AutoCloseable {
     static final long INVALID = 1;
     static final long WATCHED = 2;
 
+    private static final int CODE_PAGES = 4096;
     private static final int CLASSES = 4;
     /** Tables for code at CPL 0 to 2, and at CPL 3, behind those of the access classes. */
     private static final int CODE = CLASSES;
@@ -58,11 +60,14 @@ public final class Tlb implements AutoCloseable {
     /** Whether a slot stands in {@link #filled}. */
     private final boolean[][] journaled = new boolean[TABLES][ENTRIES];
 
-    private final boolean[][] global = new boolean[CLASSES][ENTRIES];
+    private final boolean[][] global = new boolean[TABLES][ENTRIES];
     private long fills;
 
     private final FetchedPages globalCode = new FetchedPages();
     private final FetchedPages localCode = new FetchedPages();
+    private boolean localSupervisorCode;
+    /** Pages of code, by the low bits of their number, that were entered since the last flush; of global and of other pages. */
+    private final long[][] codePages = new long[2][CODE_PAGES / 64];
 
     public Tlb() {
         tables = arena.allocate(TABLES * TABLE_BYTES, 4096).address();
@@ -116,15 +121,24 @@ public final class Tlb implements AutoCloseable {
             return page + Raw.getLong(e + ADDEND);
         }
         long frame = globalCode.frame(va, user);
-        if (frame == 0) {
+        boolean isGlobal = frame != 0;
+        if (!isGlobal) {
             frame = localCode.frame(va, user);
         }
         if (frame != 0) {
-            Raw.putLong(e + EXEC, page);
-            Raw.putLong(e + ADDEND, frame - page);
-            journal(user ? CODE + 1 : CODE, (int) (va >>> 12) & INDEX_MASK);
+            enterCode(page, user, frame, isGlobal);
         }
         return frame;
+    }
+
+    private void enterCode(long page, boolean user, long frame, boolean isGlobal) {
+        int table = user ? CODE + 1 : CODE;
+        int slot = (int) (page >>> 12) & INDEX_MASK;
+        long e = entry(table(table), page);
+        Raw.putLong(e + EXEC, page);
+        Raw.putLong(e + ADDEND, frame - page);
+        global[table][slot] = isGlobal;
+        journal(table, slot);
     }
 
     /** Whether {@link #fetched} knows a page as a global one. */
@@ -137,17 +151,34 @@ public final class Tlb implements AutoCloseable {
         FetchedPages pages = isGlobal ? globalCode : localCode;
         boolean room = !pages.isFull();
         if (!room) {
-            forgetCode(true);
+            forgetCode();
         }
         pages.add(va, user, frame);
+        enterCode(va & -4096L, user, frame, isGlobal);
+        int page = (int) (va >>> 12) & CODE_PAGES - 1;
+        codePages[isGlobal ? 0 : 1][page >> 6] |= 1L << page;
+        localSupervisorCode |= !user && !isGlobal;
         return room;
     }
 
-    private void forgetCode(boolean global) {
-        if (global) {
-            globalCode.clear();
-        }
+    /** False when no code can have been fetched through a linear address since the last flush of what maps it. */
+    public boolean mayHaveFetched(long va) {
+        int page = (int) (va >>> 12) & CODE_PAGES - 1;
+        return ((codePages[0][page >> 6] | codePages[1][page >> 6]) & 1L << page) != 0;
+    }
+
+    /** Whether a supervisor may have fetched code from a page that is not global, since this was last asked. */
+    public boolean takeLocalSupervisorCode() {
+        boolean answer = localSupervisorCode;
+        localSupervisorCode = false;
+        return answer;
+    }
+
+    private void forgetCode() {
+        globalCode.clear();
         localCode.clear();
+        Arrays.fill(codePages[0], 0);
+        Arrays.fill(codePages[1], 0);
         flush(CODE);
         flush(CODE + 1);
     }
@@ -163,7 +194,7 @@ public final class Tlb implements AutoCloseable {
 
     /** Forgets everything. */
     void flushAll() {
-        forgetCode(true);
+        forgetCode();
         for (int k = 0; k < CLOSED; k++) {
             flush(k);
         }
@@ -171,8 +202,9 @@ public final class Tlb implements AutoCloseable {
 
     /** Forgets what is not global. */
     void flushNonGlobal() {
-        forgetCode(false);
-        for (int k = 0; k < CLOSED; k++) {
+        localCode.clear();
+        Arrays.fill(codePages[1], 0);
+        for (int k = 0; k < TABLES; k++) {
             int[] slots = filled[k];
             boolean[] keep = global[k];
             int kept = 0;
