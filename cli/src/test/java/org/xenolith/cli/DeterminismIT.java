@@ -54,7 +54,8 @@ class DeterminismIT {
             ByteArrayOutputStream output = new ByteArrayOutputStream();
             DomainConfig config = DomainConfig.of(
                             packages.kernel(DebianPackages.CLOUD_KERNEL).image())
-                    .kernelCache(DebianPackages.Options.of(System::getenv).cache().resolve("kernels"))
+                    .kernelCache(
+                            DebianPackages.Options.of(System::getenv).cache().resolve("kernels"))
                     .memoryBytes(MEMORY)
                     .engine(engine)
                     .deterministic(true)
@@ -72,7 +73,10 @@ class DeterminismIT {
                 domain.start();
                 domain.await();
             }
-            return new Run(hashes, output.toString(StandardCharsets.UTF_8), report.exitStatus().orElse(-1));
+            return new Run(
+                    hashes,
+                    output.toString(StandardCharsets.UTF_8),
+                    report.exitStatus().orElse(-1));
         } catch (Exception e) {
             throw new IllegalStateException("the run under " + engine + " failed", e);
         }

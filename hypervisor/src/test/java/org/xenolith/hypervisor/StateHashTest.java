@@ -122,7 +122,9 @@ class StateHashTest {
             }) {
                 int old = state.getInt(offset);
                 state.setInt(offset, old ^ 1);
-                assertThat(StateHash.ofProcessor(state)).as("offset 0x%x", offset).isNotEqualTo(before);
+                assertThat(StateHash.ofProcessor(state))
+                        .as("offset 0x%x", offset)
+                        .isNotEqualTo(before);
                 state.setInt(offset, old);
             }
             assertThat(StateHash.ofProcessor(state)).isEqualTo(before);
@@ -156,8 +158,7 @@ class StateHashTest {
         domain.vcpus().getFirst().setPeriodicTimer(1_250_000);
         domain.start();
         domain.shutdownFuture().get(20, TimeUnit.SECONDS);
-        assertThat(counts)
-                .containsExactly(1000L, 2000L, 3000L, 4000L, 5000L, 6000L, 7000L, 8000L, 9000L, 10_000L);
+        assertThat(counts).containsExactly(1000L, 2000L, 3000L, 4000L, 5000L, 6000L, 7000L, 8000L, 9000L, 10_000L);
     }
 
     @Test

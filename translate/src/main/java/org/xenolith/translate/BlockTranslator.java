@@ -38,11 +38,7 @@ final class BlockTranslator {
      * @param exact leave what differs between processors to the interpreter
      */
     BlockTranslator(
-            CodeMemory memory,
-            Trampolines trampolines,
-            Assembler assembler,
-            Set<String> features,
-            boolean exact) {
+            CodeMemory memory, Trampolines trampolines, Assembler assembler, Set<String> features, boolean exact) {
         this.memory = memory;
         this.features = features;
         this.exact = exact;

@@ -116,8 +116,7 @@ final class Emission {
         int label = a.label();
         a.aluMemoryImmediate(Assembler.SUB, 3, STATE, Context.BUDGET, count);
         a.jcc(Assembler.LESS, label);
-        asides.add(new Aside(
-                label, Context.exit(Context.HEAD, start, count, 0, 0), null, -1, null, null, 0, 0));
+        asides.add(new Aside(label, Context.exit(Context.HEAD, start, count, 0, 0), null, -1, null, null, 0, 0));
         if (tail != 0) {
             int elsewhere = a.label();
             a.load(3, T0, STATE, Context.PAGE);
@@ -419,8 +418,7 @@ final class Emission {
             a.store(3, STATE, VcpuState.FDP - Context.BIAS, T0);
         }
         Insn i = insn();
-        note = new X87Note(
-                start + i.offset, (i.opcode & 7) << 8 | i.mod << 6 | (i.reg & 7) << 3 | i.rm & 7);
+        note = new X87Note(start + i.offset, (i.opcode & 7) << 8 | i.mod << 6 | (i.reg & 7) << 3 | i.rm & 7);
     }
 
     private void emitNote(X87Note n) {

@@ -19,10 +19,8 @@ final class SystemEmitter {
     private static final int T1 = Emission.T1;
     private static final int RFLAGS = VcpuState.RFLAGS - Context.BIAS;
     private static final int EVENTS = VcpuState.EVENTS - Context.BIAS;
-    private static final int SS_ACCESS = VcpuState.SEGMENTS
-            + VcpuState.SS * VcpuState.SEGMENT_SIZE
-            + VcpuState.SEG_ACCESS
-            - Context.BIAS;
+    private static final int SS_ACCESS =
+            VcpuState.SEGMENTS + VcpuState.SS * VcpuState.SEGMENT_SIZE + VcpuState.SEG_ACCESS - Context.BIAS;
     private static final int DPL = 0x60;
     private static final int IF = (int) Flags.IF;
     private static final int ARITHMETIC = (int) Flags.ARITHMETIC;

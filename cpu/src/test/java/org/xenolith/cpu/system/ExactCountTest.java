@@ -31,7 +31,15 @@ class ExactCountTest {
     void timeIsReadBehindExactlyTheInstructionsBeforeIt() {
         try (TestMachine m = TestMachine.long64()) {
             m.world.timeStampCounter = m.state::retired;
-            m.load(m.code().nop().nop().nop().db(0x0F, 0x31).mov(3, RBX, 1).nop().db(0x0F, 0x01, 0xF9).hlt());
+            m.load(m.code()
+                    .nop()
+                    .nop()
+                    .nop()
+                    .db(0x0F, 0x31)
+                    .mov(3, RBX, 1)
+                    .nop()
+                    .db(0x0F, 0x01, 0xF9)
+                    .hlt());
             m.engine.run(5);
             assertThat(m.reg(RAX)).isEqualTo(3);
             m.runToHalt();
@@ -106,7 +114,8 @@ class ExactCountTest {
         try (TestMachine m = TestMachine.long64()) {
             // At the end of the page, behind a block's first instruction, one that goes on in the next page.
             long end = CODE + 0x1000;
-            m.memory.put(end - 3, new Asm(64, end - 3).nop().mov(2, RAX, 5).hlt().bytes());
+            m.memory.put(
+                    end - 3, new Asm(64, end - 3).nop().mov(2, RAX, 5).hlt().bytes());
             m.memory.put64(pte(end), end | 7);
             m.state.setRip(end - 3);
             assertThat(m.engine.run(1)).isInstanceOf(VcpuExit.BudgetSpent.class);
