@@ -21,10 +21,8 @@ final class SystemEmitter {
     private static final int T1 = Emission.T1;
     private static final int RFLAGS = VcpuState.RFLAGS - Context.BIAS;
     private static final int EVENTS = VcpuState.EVENTS - Context.BIAS;
-    private static final int SS_ACCESS = VcpuState.SEGMENTS
-            + VcpuState.SS * VcpuState.SEGMENT_SIZE
-            + VcpuState.SEG_ACCESS
-            - Context.BIAS;
+    private static final int SS_ACCESS =
+            VcpuState.SEGMENTS + VcpuState.SS * VcpuState.SEGMENT_SIZE + VcpuState.SEG_ACCESS - Context.BIAS;
     private static final int DPL = 0x60;
     private static final int CODE_64 = 0xA09B;
     private static final int DATA = 0xC093;
@@ -242,6 +240,7 @@ final class SystemEmitter {
         a.aluImmediate(Assembler.OR, 2, T1, 2);
         a.store(3, STATE, RFLAGS, T1);
         flagsToSlot();
+        e.flagsAreInSlot();
         a.load(2, T0, STATE, STAR + 4);
         a.shift(Assembler.SHR, 2, T0, 16);
         a.aluImmediate(Assembler.ADD, 2, T0, 16);
@@ -292,7 +291,7 @@ final class SystemEmitter {
 
     /**
      * MOVS and STOS upwards, with or without REP, whose operands each lie in one page; everything else goes to the
-     * interpreter, which takes it page by page.
+     * interpreter, which takes it page by page, and counts what is too long for one go as several instructions.
      */
     void string(Insn i) {
         boolean moves = (i.opcode & 0xFE) == 0xA4;
