@@ -1,11 +1,10 @@
 package org.xenolith.translate;
 
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Map;
 import java.util.function.Consumer;
+import org.xenolith.cpu.core.FrameTable;
 
 /** Translated blocks by the host frame that their guest code is in, with a mask of the 64-byte chunks that were read. */
 final class TranslatedPages {
@@ -19,7 +18,7 @@ final class TranslatedPages {
         long chunks;
     }
 
-    private final Map<Long, Page> pages = new HashMap<>();
+    private final FrameTable<Page> pages = new FrameTable<>();
     private final Consumer<TranslatedBlock> killed;
 
     /**
@@ -32,7 +31,7 @@ final class TranslatedPages {
     }
 
     TranslatedBlock find(long host) {
-        Page page = pages.get(host >>> 12);
+        Page page = pages.get(host & -4096L);
         if (page == null) {
             return null;
         }
@@ -45,13 +44,14 @@ final class TranslatedPages {
     }
 
     boolean hasCode(long frame) {
-        return pages.containsKey(frame >>> 12);
+        return pages.get(frame) != null;
     }
 
     /** Enters a block; true when its frame holds none yet, so that stores to it must be watched from now on. */
     boolean add(TranslatedBlock block) {
-        boolean first = !hasCode(block.host);
-        Page page = page(block.host);
+        long frame = block.host & -4096L;
+        boolean first = !hasCode(frame);
+        Page page = page(frame);
         page.chunks |= chunks((int) block.host & 4095, block.lengthInFrame());
         int bucket = bucket(block.host);
         block.nextInBucket = page.buckets[bucket];
@@ -69,7 +69,12 @@ final class TranslatedPages {
     }
 
     private Page page(long frame) {
-        return pages.computeIfAbsent(frame >>> 12, number -> new Page());
+        Page page = pages.get(frame);
+        if (page == null) {
+            page = new Page();
+            pages.put(frame, page);
+        }
+        return page;
     }
 
     private static int bucket(long host) {
@@ -84,7 +89,7 @@ final class TranslatedPages {
 
     /** Bytes of a frame are written: kills the blocks made from them. True when the frame holds no code any more. */
     boolean written(long frame, int offset, int bytes) {
-        Page page = pages.get(frame >>> 12);
+        Page page = pages.get(frame);
         if (page == null) {
             return true;
         }
@@ -123,7 +128,7 @@ final class TranslatedPages {
         }
         page.chunks = left;
         if (left == 0) {
-            pages.remove(frame >>> 12);
+            pages.remove(frame);
             return true;
         }
         return false;

@@ -79,6 +79,8 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         memory = new CodeMemory(codeBytes);
         Set<String> features = new HashSet<>(HostProcessor.features(memory, assembler));
         boolean avx = features.contains("AVX");
+        // Java tells the time, whatever the host's processor can.
+        features.add("RDTSCP");
         features.removeIf(name -> !inner.hasFeature(name));
         fpu = new HostFpu(c);
         trampolines = new Trampolines(memory, assembler, avx);
@@ -165,7 +167,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             if (c.mode != 3 || traced) {
                 exit = inner.run(Math.min(left, OTHER_MODE_SLICE));
             } else if (Raw.getIntVolatile(base + VcpuState.SHADOW) != 0 || eventPending()) {
-                exit = inner.run(1);
+                exit = inner.step(1);
             } else {
                 exit = translated(left);
             }
@@ -204,6 +206,8 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         Raw.putLong(context + Context.JOURNAL, jumps().journal());
         Raw.putLong(context + Context.FETCH_TABLE, c.fetchTable());
         Raw.putLong(context + Context.BLOCKS, table.address());
+        privilege(Context.USER, 3, userJumps);
+        privilege(Context.SUPERVISOR, 0, kernelJumps);
         int exit;
         int reason;
         boolean due = false;
@@ -217,6 +221,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                     fpu.takeImage();
                 }
                 Raw.putByte(context + Context.STORED, (byte) 0);
+            }
+            if (state.cpl() != c.cpl) {
+                c.refresh();
             }
             exit = Raw.getInt(context + Context.EXIT);
             reason = Context.reason(exit);
@@ -235,6 +242,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 code = look(Raw.getLong(context + Context.PAGE) + Context.offset(exit));
             } else if (reason == Context.MISS_READ || reason == Context.MISS_WRITE) {
                 code = fill(exit, reason == Context.MISS_WRITE) ? resume(stored) : 0;
+            } else if (reason == Context.TIME) {
+                putTime();
+                code = resume(stored);
             } else if (reason == Context.FPU_X87) {
                 code = fpu.makeImage() ? Raw.getLong(context + Context.RESUME) : 0;
             } else {
@@ -267,6 +277,21 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         };
     }
 
+    /** What emitted code needs to enter a privilege level by itself. */
+    private void privilege(int slots, int level, JumpCache jumps) {
+        Raw.putLong(context + slots, c.dataTable(level));
+        Raw.putLong(context + slots + 8, c.fetchTable(level));
+        Raw.putLong(context + slots + 16, jumps.table());
+        Raw.putLong(context + slots + 24, jumps.journal());
+    }
+
+    /** RDTSC for emitted code. */
+    private void putTime() {
+        long time = c.world.timeStampCounter();
+        c.setGpr(VcpuState.RAX, time & 0xffffffffL);
+        c.setGpr(VcpuState.RDX, time >>> 32);
+    }
+
     /** Where to go on behind an exit in the middle of a block, with the FPU registers that were there. */
     private long resume(int stored) {
         if (stored == 0) {
@@ -288,7 +313,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         if (meter.details()) {
             inner.upcoming(now, this::countHandedBack);
         }
-        return inner.run(now);
+        return inner.step(now);
     }
 
     /** A star marks what is emitted, and was handed back for its operand. */
@@ -382,7 +407,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         long before = statistics.flushes;
         long code = find(rip);
         if (code != 0 && statistics.flushes == before) {
-            TranslatedBlock block = pages.find((c.fetchPage(rip) & -4096L) + Context.offset(exit));
+            TranslatedBlock block = pages.find(c.fetchPage(rip) + Context.offset(exit));
             if (block != null && block.code == code) {
                 block.addIncoming(site);
                 jump(site, code);
