@@ -578,14 +578,7 @@ final class Emission {
         int sizeLog2 = 32 - Integer.numberOfLeadingZeros(bytes - 1);
         int exit = exit(write ? Context.MISS_WRITE : Context.MISS_READ, sizeLog2, 1);
         asides.add(new Aside(
-                miss,
-                aligned ? Context.aligned(exit) : exit,
-                simple,
-                retry,
-                inSlot ? null : elided,
-                note,
-                0,
-                0));
+                miss, aligned ? Context.aligned(exit) : exit, simple, retry, inSlot ? null : elided, note, 0, 0));
     }
 
     /** T1 is the addend of an operand's page: says where {@link #at} finds the operand. */
