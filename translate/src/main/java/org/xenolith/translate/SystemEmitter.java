@@ -238,6 +238,7 @@ final class SystemEmitter {
         a.aluImmediate(Assembler.OR, 2, T1, 2);
         a.store(3, STATE, RFLAGS, T1);
         flagsToSlot();
+        e.flagsAreInSlot();
         a.load(2, T0, STATE, STAR + 4);
         a.shift(Assembler.SHR, 2, T0, 16);
         a.aluImmediate(Assembler.ADD, 2, T0, 16);
