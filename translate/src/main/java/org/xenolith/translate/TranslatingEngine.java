@@ -75,6 +75,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         this(inner, exact, CODE_BYTES);
     }
 
+    TranslatingEngine(Interpreter inner, long codeBytes) {
+        this(inner, false, codeBytes);
+    }
+
     TranslatingEngine(Interpreter inner, boolean exact, long codeBytes) {
         this.inner = inner;
         state = inner.state();

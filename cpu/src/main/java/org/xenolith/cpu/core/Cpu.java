@@ -619,18 +619,21 @@ public final class Cpu implements AutoCloseable {
 
     // ---------------------------------------------------------------- slow paths
 
-    /** Loads from the device behind {@code va}, in the page of the last walk. */
-    private long deviceRead(long va, int bytes) {
+    /** For an instruction that changes something before it knows whether it reaches a device: see {@link Uncounted}. */
+    public void requireCounted() {
         if (uncounted) {
             throw Uncounted.INSTANCE;
         }
+    }
+
+    /** Loads from the device behind {@code va}, in the page of the last walk. */
+    private long deviceRead(long va, int bytes) {
+        requireCounted();
         return world.mmioRead(paging.gpaPage | va & 4095, bytes);
     }
 
     private void deviceWrite(long va, int bytes, long value) {
-        if (uncounted) {
-            throw Uncounted.INSTANCE;
-        }
+        requireCounted();
         world.mmioWrite(paging.gpaPage | va & 4095, bytes, value);
     }
 

@@ -80,6 +80,8 @@ final class ValueOp extends Op {
 
     /** Across two pages, or on a device. */
     private void updateSlowly(Cpu c, long va) throws Throwable {
+        // Flags change before the store.
+        c.requireCounted();
         c.checkWritable(va, 1 << DW);
         long old = c.load(DW, va);
         c.store(DW, va, compute(c, old));
