@@ -144,6 +144,10 @@ final class Emission {
         if ((fpu & Context.AVX) != 0) {
             hold(Context.AVX, Context.FPU, trampolines.loadAvx);
         }
+        // A dead block gets an exit here, which must not reach into the site of a jump: that may still be patched.
+        while (a.size() < Context.SITE_BYTES) {
+            a.byte1(0x90);
+        }
     }
 
     private void hold(int bit, int reason, long load) {
