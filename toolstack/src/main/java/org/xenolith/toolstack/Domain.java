@@ -16,6 +16,7 @@ import org.xenolith.abi.HvmParam;
 import org.xenolith.abi.ShutdownReason;
 import org.xenolith.cpu.CpuidPolicy;
 import org.xenolith.cpu.Engine;
+import org.xenolith.cpu.core.SharedCode;
 import org.xenolith.cpu.interpret.Interpreter;
 import org.xenolith.hypervisor.DomainMemory;
 import org.xenolith.hypervisor.DomainParts;
@@ -41,6 +42,7 @@ import org.xenolith.services.loader.KernelImage;
 import org.xenolith.services.xenstore.DomainEntries;
 import org.xenolith.services.xenstore.XenStore;
 import org.xenolith.services.xenstore.XenStoreRing;
+import org.xenolith.translate.NativeAtomics;
 import org.xenolith.translate.TranslatingEngine;
 
 /**
@@ -88,10 +90,11 @@ public final class Domain implements AutoCloseable {
             DomainClock clock = config.deterministic() ? new VirtualClock(VIRTUAL_SPEED, 0) : new HostClock();
             CpuidPolicy standard = CpuidPolicy.standard();
             CpuidPolicy policy = config.forcedEmulation() ? standard.withForcedEmulation() : standard;
+            SharedCode shared = config.vcpus() > 1 ? new SharedCode(machine, config.vcpus()) : null;
             DomainParts parts = new DomainParts(
                     machine,
                     new Domains(),
-                    (state, world, memory) -> engine(new Interpreter(state, world, memory, policy)),
+                    (state, world, memory) -> engine(new Interpreter(state, world, memory, policy), shared),
                     LocalApic::new,
                     policy::leaf,
                     clock,
@@ -181,10 +184,13 @@ public final class Domain implements AutoCloseable {
         }
     }
 
-    private void checkEngine() throws DomainBuildException {
-        boolean here = System.getProperty("os.name").equals("Linux")
+    private static boolean translates() {
+        return System.getProperty("os.name").equals("Linux")
                 && System.getProperty("os.arch").equals("amd64");
-        if (config.engine() == EngineKind.TRANSLATE && !here) {
+    }
+
+    private void checkEngine() throws DomainBuildException {
+        if (config.engine() == EngineKind.TRANSLATE && !translates()) {
             throw new DomainBuildException(
                     "the translating engine runs on Linux on x86-64 only; choose the engine " + EngineKind.INTERPRET);
         }
@@ -200,9 +206,15 @@ public final class Domain implements AutoCloseable {
         }
     }
 
-    private Engine engine(Interpreter interpreter) {
+    private Engine engine(Interpreter interpreter, SharedCode shared) {
         inspector.attach(interpreter);
+        if (shared != null) {
+            interpreter.share(shared);
+        }
         if (config.engine() != EngineKind.TRANSLATE) {
+            if (shared != null && translates()) {
+                useHostAtomics(interpreter);
+            }
             return interpreter;
         }
         try {
@@ -213,6 +225,15 @@ public final class Domain implements AutoCloseable {
                     "the host gives no executable memory (" + e.getMessage() + "); choose the engine "
                             + EngineKind.INTERPRET,
                     e);
+        }
+    }
+
+    private static void useHostAtomics(Interpreter interpreter) {
+        try {
+            interpreter.cpu().setHostAtomics(NativeAtomics.instance());
+        } catch (IllegalStateException noExecutableMemory) {
+            // The few locked instructions that need them stop the other virtual CPUs instead: slower, and as right.
+            interpreter.cpu().setHostAtomics(null);
         }
     }
 

@@ -96,6 +96,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         trampolines = new Trampolines(memory, assembler, avx);
         translator = new BlockTranslator(memory, trampolines, assembler, features, exact);
         c.setCodeWatch(new Watch(inner.codeWatch()));
+        c.setHostAtomics(NativeAtomics.instance());
     }
 
     @Override
@@ -158,9 +159,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     @Override
     public VcpuExit run(long budget) {
         int outer = meter.begin(EngineMeter.Phase.EXITS);
+        c.enterGuest();
         try {
             return loop(budget);
         } finally {
+            c.leaveGuest();
             meter.resume(outer);
         }
     }
@@ -385,7 +388,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             if (memory.room() < BLOCK_BYTES) {
                 flush();
             }
-            block = translator.translate(frame, offset, () -> fetch((rip | 4095) + 1));
+            do {
+                c.announceCode(frame);
+                block = translator.translate(frame, offset, () -> fetch((rip | 4095) + 1));
+                // Bytes of the second page count only if they were read after they were announced.
+            } while (block.tail != 0 && c.announceCode(block.tail));
             statistics.blocks++;
             table.put(block);
             if (pages.add(block)) {

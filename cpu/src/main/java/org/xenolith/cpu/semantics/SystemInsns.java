@@ -30,6 +30,7 @@ public final class SystemInsns {
         int segment = i.mem.segment;
         long base = c.mode == 3 && segment < VcpuState.FS ? 0 : c.state.segmentBase(segment);
         c.flushPage(c.wrapLinear(base + i.mem.offset(c)));
+        c.serialize();
         c.setRip(i.nextRip(c));
     }
 
@@ -200,6 +201,7 @@ public final class SystemInsns {
         long value = c.reg(2, VcpuState.RDX) << 32 | c.reg(2, VcpuState.RAX);
         long next = i.nextRip(c);
         Msrs.write(c, (int) c.reg(2, VcpuState.RCX), value);
+        c.serialize();
         c.setRip(next);
     }
 
@@ -217,6 +219,8 @@ public final class SystemInsns {
         c.setReg(2, VcpuState.RBX, result[1] & 0xffffffffL);
         c.setReg(2, VcpuState.RCX, result[2] & 0xffffffffL);
         c.setReg(2, VcpuState.RDX, result[3] & 0xffffffffL);
+        c.serialize();
+        c.setRip(i.nextRip(c));
     }
 
     private static void readTime(Cpu c) {
