@@ -77,7 +77,7 @@ final class Context {
     static final int SITE_BYTES = 13;
 
     /** Jump cache: entries {linear address, code address}; see {@link JumpCache}. */
-    static final int JUMP_ENTRIES = 4096;
+    static final int JUMP_ENTRIES = 16384;
 
     /** Host register of each guest register, or -1 for those that live in the state block. */
     private static final int[] HOST = {0, 1, 2, 3, 15, 5, 6, 7, 8, 9, -1, -1, 12, 13, -1, -1};

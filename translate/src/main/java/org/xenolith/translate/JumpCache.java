@@ -13,15 +13,19 @@ final class JumpCache implements AutoCloseable {
     private static final int BYTES = Context.JUMP_ENTRIES * 16;
     /** In the first slot when that is empty: 0 belongs there. */
     private static final long FOREIGN = 1;
+    /** Entries that are remembered to be forgotten one by one; with more, the whole table is cleared. */
+    private static final int JOURNAL = 2048;
 
     private final Arena arena = Arena.ofShared();
     private final long table = arena.allocate(BYTES, 64).address();
-    private boolean used = true;
+    private final long[] journal = new long[JOURNAL];
+    /** Entries made since the last {@link #clear}. */
+    private int made;
     /** Pages, by the low bits of their number, that the cache has entries for: spares INVLPG of data the flush. */
     private final long[] pages = new long[64];
 
     JumpCache() {
-        clear();
+        clearAll();
     }
 
     long address() {
@@ -42,7 +46,10 @@ final class JumpCache implements AutoCloseable {
         long slot = slot(va);
         Raw.putLong(slot, va);
         Raw.putLong(slot + 8, code);
-        used = true;
+        if (made < JOURNAL) {
+            journal[made] = slot;
+        }
+        made++;
         int page = (int) (va >>> 12) & 4095;
         pages[page >> 6] |= 1L << page;
     }
@@ -51,7 +58,7 @@ final class JumpCache implements AutoCloseable {
     void remove(long va, long code) {
         long slot = slot(va);
         if (Raw.getLong(slot) == va && Raw.getLong(slot + 8) == code) {
-            Raw.putLong(slot, slot == table ? FOREIGN : 0);
+            empty(slot);
         }
     }
 
@@ -64,12 +71,27 @@ final class JumpCache implements AutoCloseable {
     }
 
     void clear() {
-        if (used) {
-            Raw.fill(table, BYTES, (byte) 0);
-            Raw.putLong(table, FOREIGN);
-            Arrays.fill(pages, 0);
-            used = false;
+        if (made == 0) {
+            return;
         }
+        if (made <= JOURNAL) {
+            for (int i = 0; i < made; i++) {
+                empty(journal[i]);
+            }
+        } else {
+            clearAll();
+        }
+        Arrays.fill(pages, 0);
+        made = 0;
+    }
+
+    private void clearAll() {
+        Raw.fill(table, BYTES, (byte) 0);
+        empty(table);
+    }
+
+    private void empty(long slot) {
+        Raw.putLong(slot, slot == table ? FOREIGN : 0);
     }
 
     @Override
