@@ -4,13 +4,12 @@ import java.util.Arrays;
 
 /** A translated run of guest instructions with one entry, inside one page. */
 final class TranslatedBlock {
-    /** Not canonical, so nothing is ever there. */
-    private static final long NOWHERE = 1L << 62;
-
     /** Host address of the first guest byte. */
     final long host;
     /** Guest bytes that it was made from, at least one. */
     final int length;
+    /** Host frame that its only instruction reaches into behind the end of the first one's, or 0. */
+    final long tail;
     /** Address of the emitted code. */
     final long code;
     /** Addresses of the jumps that were patched to lead here. */
@@ -18,21 +17,23 @@ final class TranslatedBlock {
 
     int incomingCount;
     TranslatedBlock nextInBucket;
-    /** A linear address that a jump cache has or had for it. */
-    long linear = NOWHERE;
-    /** Jump caches may have it under other addresses too. */
-    boolean scattered;
+    boolean dead;
 
-    TranslatedBlock(long host, int length, long code) {
+    TranslatedBlock(long host, int length, long tail, long code) {
         this.host = host;
         this.length = length;
+        this.tail = tail;
         this.code = code;
     }
 
-    /** A jump cache has got the block under a linear address. */
-    void calledAt(long va) {
-        scattered |= linear != va && linear != NOWHERE;
-        linear = va;
+    /** Guest bytes in the frame of the first one. */
+    int lengthInFrame() {
+        return Math.min(length, 4096 - ((int) host & 4095));
+    }
+
+    /** Guest bytes in the frame behind it. */
+    int lengthInTail() {
+        return length - lengthInFrame();
     }
 
     void addIncoming(long site) {

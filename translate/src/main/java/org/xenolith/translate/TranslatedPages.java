@@ -1,5 +1,8 @@
 package org.xenolith.translate;
 
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
 import java.util.function.Consumer;
 import org.xenolith.cpu.core.FrameTable;
 
@@ -9,6 +12,9 @@ final class TranslatedPages {
 
     private static final class Page {
         final TranslatedBlock[] buckets = new TranslatedBlock[64];
+        /** Blocks of the page before whose instruction ends in this one. */
+        final List<TranslatedBlock> tails = new ArrayList<>(0);
+
         long chunks;
     }
 
@@ -30,7 +36,7 @@ final class TranslatedPages {
             return null;
         }
         for (TranslatedBlock b = page.buckets[bucket(host)]; b != null; b = b.nextInBucket) {
-            if (b.host == host) {
+            if (b.host == host && !b.dead) {
                 return b;
             }
         }
@@ -43,17 +49,32 @@ final class TranslatedPages {
 
     /** Enters a block; true when its frame holds none yet, so that stores to it must be watched from now on. */
     boolean add(TranslatedBlock block) {
-        Page page = pages.get(block.host & -4096L);
-        boolean first = page == null;
-        if (first) {
-            page = new Page();
-            pages.put(block.host & -4096L, page);
-        }
-        page.chunks |= chunks((int) block.host & 4095, block.length);
+        long frame = block.host & -4096L;
+        boolean first = !hasCode(frame);
+        Page page = page(frame);
+        page.chunks |= chunks((int) block.host & 4095, block.lengthInFrame());
         int bucket = bucket(block.host);
         block.nextInBucket = page.buckets[bucket];
         page.buckets[bucket] = block;
         return first;
+    }
+
+    /** Enters a block's {@link TranslatedBlock#tail}; true when that frame holds none yet. */
+    boolean addTail(TranslatedBlock block) {
+        boolean first = !hasCode(block.tail);
+        Page page = page(block.tail);
+        page.chunks |= chunks(0, block.lengthInTail());
+        page.tails.add(block);
+        return first;
+    }
+
+    private Page page(long frame) {
+        Page page = pages.get(frame);
+        if (page == null) {
+            page = new Page();
+            pages.put(frame, page);
+        }
+        return page;
     }
 
     private static int bucket(long host) {
@@ -81,16 +102,29 @@ final class TranslatedPages {
             for (TranslatedBlock b = page.buckets[i]; b != null; ) {
                 TranslatedBlock next = b.nextInBucket;
                 int at = (int) b.host & 4095;
-                if (at < offset + bytes && offset < at + b.length) {
-                    killed.accept(b);
+                if (b.dead) {
+                    // Killed through its tail.
+                } else if (at < offset + bytes && offset < at + b.lengthInFrame()) {
+                    kill(b);
                 } else {
                     b.nextInBucket = kept;
                     kept = b;
-                    left |= chunks(at, b.length);
+                    left |= chunks(at, b.lengthInFrame());
                 }
                 b = next;
             }
             page.buckets[i] = kept;
+        }
+        for (Iterator<TranslatedBlock> i = page.tails.iterator(); i.hasNext(); ) {
+            TranslatedBlock b = i.next();
+            if (!b.dead && offset < b.lengthInTail()) {
+                kill(b);
+            }
+            if (b.dead) {
+                i.remove();
+            } else {
+                left |= chunks(0, b.lengthInTail());
+            }
         }
         page.chunks = left;
         if (left == 0) {
@@ -98,6 +132,11 @@ final class TranslatedPages {
             return true;
         }
         return false;
+    }
+
+    private void kill(TranslatedBlock block) {
+        block.dead = true;
+        killed.accept(block);
     }
 
     int size() {

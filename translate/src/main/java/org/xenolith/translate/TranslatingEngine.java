@@ -14,6 +14,7 @@ import org.xenolith.cpu.core.Flags;
 import org.xenolith.cpu.core.GuestFault;
 import org.xenolith.cpu.core.Tlb;
 import org.xenolith.cpu.decode.Insn;
+import org.xenolith.cpu.decode.OperandSpec;
 import org.xenolith.cpu.interpret.Interpreter;
 import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.Raw;
@@ -49,10 +50,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private final TranslatedPages pages = new TranslatedPages(this::kill);
     private final JumpCache userJumps = new JumpCache();
     private final JumpCache kernelJumps = new JumpCache();
+    private final BlockTable table = new BlockTable();
     private final Linear linear = new Linear();
     private final byte[] patch = new byte[Context.SITE_BYTES];
     private final EngineMeter meter;
-    private boolean kernelHasLocalPages;
     private boolean traced;
     private long kills;
     private final Statistics statistics = new Statistics();
@@ -188,7 +189,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         Raw.putLong(context + Context.IMAGE, fpu.image());
         Raw.putLong(context + Context.PAGE, state.rip() & -4096L);
         Raw.putShort(context + Context.FLAGS, (short) Context.flagsSlot(state.rflags()));
-        Raw.putLong(context + Context.JUMPS, jumps().address());
+        Raw.putLong(context + Context.JUMPS, jumps().table());
+        Raw.putLong(context + Context.JOURNAL, jumps().journal());
+        Raw.putLong(context + Context.FETCH_TABLE, c.fetchTable());
+        Raw.putLong(context + Context.BLOCKS, table.address());
         int exit;
         int reason;
         while (true) {
@@ -210,6 +214,8 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             } else if (reason == Context.LOOKUP) {
                 code = find(state.rip());
                 Raw.putLong(context + Context.PAGE, state.rip() & -4096L);
+            } else if (reason == Context.DEAD) {
+                code = look(Raw.getLong(context + Context.PAGE) + Context.offset(exit));
             } else if (reason == Context.MISS_READ || reason == Context.MISS_WRITE) {
                 code = fill(exit, reason == Context.MISS_WRITE) ? resume(stored) : 0;
             } else if (reason == Context.FPU_X87) {
@@ -237,7 +243,6 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             case Context.INTERPRET, Context.MISS_READ, Context.MISS_WRITE -> handBack(Context.count(exit), left);
             case Context.HEAD -> left > 0 && left < Context.refund(exit) ? inner.run(left) : null;
             case Context.FPU, Context.FPU_X87 -> handBack(Context.refund(exit), left);
-            case Context.DEAD -> null;
             default -> handBack(1, left);
         };
     }
@@ -268,12 +273,17 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     /** A star marks what is emitted, and was handed back for its operand. */
     private void countHandedBack(Insn insn) {
-        String name = insn.rep || insn.repne ? "rep " + insn.row.mnemonic : insn.row.mnemonic;
+        String name = (insn.rep || insn.repne ? "rep " : "") + insn.row.mnemonic + operands(insn);
         meter.addHandedBack(emits(insn) ? name + " *" : name);
     }
 
-    /** The last block that {@link #find} looked up behind the jump cache. */
-    private TranslatedBlock found;
+    private static String operands(Insn insn) {
+        StringBuilder s = new StringBuilder();
+        for (OperandSpec spec : insn.row.operands) {
+            s.append(s.isEmpty() ? " " : ",").append(spec.text());
+        }
+        return insn.mem == null ? s.toString() : s.append(" (memory)").toString();
+    }
 
     private JumpCache jumps() {
         return c.cpl == 3 ? userJumps : kernelJumps;
@@ -281,47 +291,53 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     // ---------------------------------------------------------------- exits
 
-    /** Code for a linear address; 0 when there is none to read, and the interpreter must execute an instruction. */
+    /** Code for a linear address; 0 when the interpreter must go on there. */
     private long find(long rip) {
-        JumpCache jumps = jumps();
-        long code = jumps.find(rip);
-        if (code != 0) {
-            return code;
-        }
-        if (rip << CANONICAL_SHIFT >> CANONICAL_SHIFT != rip) {
-            return 0;
-        }
-        long frame;
-        long cr2 = state.getLong(VcpuState.CR2);
-        try {
-            frame = c.fetchPage(rip);
-        } catch (GuestFault fault) {
-            // The interpreter will meet it again, and deliver it.
-            state.setLong(VcpuState.CR2, cr2);
-            return 0;
-        }
+        long code = jumps().find(rip);
+        return code != 0 ? code : look(rip);
+    }
+
+    /** The same, whatever the jump cache says: it may know a dead block. */
+    private long look(long rip) {
+        long frame = fetch(rip);
         if (frame == 0) {
             return 0;
         }
-        TranslatedBlock block = block(frame, (int) rip & 4095);
-        found = block;
-        jumps.put(rip, block.code);
-        block.calledAt(rip);
-        kernelHasLocalPages |= jumps == kernelJumps && !c.fetchedGlobal(rip);
-        return block.code;
+        long code = block(frame, rip).code;
+        jumps().put(rip, code);
+        return code;
     }
 
-    private TranslatedBlock block(long frame, int offset) {
+    /** Host frame of code at a linear address; 0 when fetching faults or nothing is there, for the interpreter to meet again. */
+    private long fetch(long va) {
+        if (va << CANONICAL_SHIFT >> CANONICAL_SHIFT != va) {
+            return 0;
+        }
+        long cr2 = state.getLong(VcpuState.CR2);
+        try {
+            return c.fetchPage(va);
+        } catch (GuestFault fault) {
+            state.setLong(VcpuState.CR2, cr2);
+            return 0;
+        }
+    }
+
+    private TranslatedBlock block(long frame, long rip) {
+        int offset = (int) rip & 4095;
         TranslatedBlock block = pages.find(frame + offset);
         if (block == null) {
             int outer = meter.begin(EngineMeter.Phase.TRANSLATION);
             if (memory.room() < BLOCK_BYTES) {
                 flush();
             }
-            block = translator.translate(frame, offset);
+            block = translator.translate(frame, offset, () -> fetch((rip | 4095) + 1));
             statistics.blocks++;
+            table.put(block);
             if (pages.add(block)) {
                 c.watchFrame(frame);
+            }
+            if (block.tail != 0 && pages.addTail(block)) {
+                c.watchFrame(block.tail);
             }
             meter.resume(outer);
         }
@@ -333,6 +349,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         statistics.flushes++;
         kills++;
         pages.clear();
+        table.clear();
         userJumps.clear();
         kernelJumps.clear();
         memory.reset(trampolines.size);
@@ -343,10 +360,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         long site = Raw.getLong(context + Context.RESUME) - Context.SITE_BYTES;
         long rip = Raw.getLong(context + Context.PAGE) + Context.offset(exit);
         long before = statistics.flushes;
-        found = null;
         long code = find(rip);
         if (code != 0 && statistics.flushes == before) {
-            TranslatedBlock block = found != null ? found : pages.find(c.fetchPage(rip) + Context.offset(exit));
+            TranslatedBlock block = pages.find(c.fetchPage(rip) + Context.offset(exit));
             if (block != null && block.code == code) {
                 block.addIncoming(site);
                 jump(site, code);
@@ -381,15 +397,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         for (int i = 0; i < block.incomingCount; i++) {
             unjump(block.incoming[i], Context.exit(Context.CHAIN, offset, 0, 0, 0));
         }
-        // Whoever is on the way to it meets an exit that looks the address up again.
+        table.remove(block);
+        // Whoever comes through a jump cache meets an exit that looks the address up again.
         unjump(block.code, Context.exit(Context.DEAD, offset, 0, 0, 0));
-        if (block.scattered) {
-            userJumps.clear();
-            kernelJumps.clear();
-        } else {
-            userJumps.remove(block.linear, block.code);
-            kernelJumps.remove(block.linear, block.code);
-        }
     }
 
     /** Fills the TLB for a missed access; false when the interpreter must execute the instruction. */
@@ -455,17 +465,18 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         public void mappingsChanged(boolean all) {
             first.mappingsChanged(all);
             userJumps.clear();
-            if (all || kernelHasLocalPages) {
+            if (c.tlb().takeLocalSupervisorCode() || all) {
                 kernelJumps.clear();
-                kernelHasLocalPages = false;
             }
         }
 
         @Override
         public void mappingChanged(long va) {
             first.mappingChanged(va);
-            userJumps.clearPage(va);
-            kernelJumps.clearPage(va);
+            if (c.tlb().mayHaveFetched(va)) {
+                userJumps.clearPage(va);
+                kernelJumps.clearPage(va);
+            }
         }
     }
 
@@ -499,6 +510,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     @Override
     public void close() {
+        table.close();
         fpu.close();
         userJumps.close();
         kernelJumps.close();
