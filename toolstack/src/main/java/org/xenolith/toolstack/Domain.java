@@ -15,6 +15,7 @@ import org.xenolith.abi.HvmParam;
 import org.xenolith.abi.ShutdownReason;
 import org.xenolith.cpu.CpuidPolicy;
 import org.xenolith.cpu.Engine;
+import org.xenolith.cpu.decode.InsnTable;
 import org.xenolith.cpu.interpret.Interpreter;
 import org.xenolith.hypervisor.DomainMemory;
 import org.xenolith.hypervisor.DomainParts;
@@ -157,6 +158,20 @@ public final class Domain implements AutoCloseable {
     }
 
     /**
+     * Does what the first domain would have to wait for: reads the instruction table, links the host's functions. For a
+     * thread that has nothing better to do, and never needed.
+     *
+     * @throws RuntimeException when the host refuses something, which a domain would run into as well
+     */
+    public static void prepare() {
+        InsnTable.get();
+        new MachineMemory(1).close();
+        if (isTranslatorsHost()) {
+            TranslatingEngine.prepare();
+        }
+    }
+
+    /**
      * Builds a domain; it does not run yet.
      *
      * @throws IOException when the kernel cannot be read
@@ -173,10 +188,13 @@ public final class Domain implements AutoCloseable {
         }
     }
 
-    private void checkEngine() throws DomainBuildException {
-        boolean here = System.getProperty("os.name").equals("Linux")
+    private static boolean isTranslatorsHost() {
+        return System.getProperty("os.name").equals("Linux")
                 && System.getProperty("os.arch").equals("amd64");
-        if (config.engine() == EngineKind.TRANSLATE && !here) {
+    }
+
+    private void checkEngine() throws DomainBuildException {
+        if (config.engine() == EngineKind.TRANSLATE && !isTranslatorsHost()) {
             throw new DomainBuildException(
                     "the translating engine runs on Linux on x86-64 only; choose the engine " + EngineKind.INTERPRET);
         }
