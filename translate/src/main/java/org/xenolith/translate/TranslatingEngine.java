@@ -2,6 +2,7 @@ package org.xenolith.translate;
 
 import java.util.HashSet;
 import java.util.Set;
+import java.util.function.LongConsumer;
 import org.xenolith.cpu.CpuTracer;
 import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.EngineMeter;
@@ -61,13 +62,14 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     /**
      * An engine around an interpreter, which nobody else may run from now on.
      *
+     * @param exact give bit for bit what the interpreter gives, on every host, also where the manuals leave that open
      * @throws IllegalStateException when the host gives no executable memory
      */
-    public TranslatingEngine(Interpreter inner) {
-        this(inner, CODE_BYTES);
+    public TranslatingEngine(Interpreter inner, boolean exact) {
+        this(inner, exact, CODE_BYTES);
     }
 
-    TranslatingEngine(Interpreter inner, long codeBytes) {
+    TranslatingEngine(Interpreter inner, boolean exact, long codeBytes) {
         this.inner = inner;
         state = inner.state();
         c = inner.cpu();
@@ -77,10 +79,12 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         memory = new CodeMemory(codeBytes);
         Set<String> features = new HashSet<>(HostProcessor.features(memory, assembler));
         boolean avx = features.contains("AVX");
+        // Java tells the time, whatever the host's processor can.
+        features.add("RDTSCP");
         features.removeIf(name -> !inner.hasFeature(name));
         fpu = new HostFpu(c);
         trampolines = new Trampolines(memory, assembler, avx);
-        translator = new BlockTranslator(memory, trampolines, assembler, features);
+        translator = new BlockTranslator(memory, trampolines, assembler, features, exact);
         c.setCodeWatch(new Watch(inner.codeWatch()));
     }
 
@@ -109,6 +113,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     @Override
     public void flushTlb() {
         inner.flushTlb();
+    }
+
+    @Override
+    public void forEachWritableFrame(LongConsumer hostFrame) {
+        inner.forEachWritableFrame(hostFrame);
     }
 
     @Override
@@ -164,8 +173,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             VcpuExit exit;
             if (c.mode != 3 || traced) {
                 exit = inner.run(Math.min(left, OTHER_MODE_SLICE));
-            } else if (Raw.getIntVolatile(base + VcpuState.SHADOW) != 0
-                    || (Raw.getIntVolatile(base + VcpuState.EVENTS) & eventMask()) != 0) {
+            } else if (Raw.getIntVolatile(base + VcpuState.SHADOW) != 0 || eventPending()) {
                 exit = inner.step(1);
             } else {
                 exit = translated(left);
@@ -179,6 +187,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     /** An interrupt that is not open to delivery stops nothing. */
     private int eventMask() {
         return c.flag(Flags.IF) ? -1 : ~VcpuState.EVENT_INTERRUPT;
+    }
+
+    private boolean eventPending() {
+        return (Raw.getIntVolatile(base + VcpuState.EVENTS) & eventMask()) != 0;
     }
 
     /** Runs translated code, or one hand-back; null to go on. */
@@ -195,13 +207,17 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         Raw.putByte(context + Context.STORED, (byte) 0);
         Raw.putLong(context + Context.IMAGE, fpu.image());
         Raw.putLong(context + Context.PAGE, state.rip() & -4096L);
+        Raw.putByte(context + Context.AF_CLEARED, (byte) 0);
         Raw.putShort(context + Context.FLAGS, (short) Context.flagsSlot(state.rflags()));
         Raw.putLong(context + Context.JUMPS, jumps().table());
         Raw.putLong(context + Context.JOURNAL, jumps().journal());
         Raw.putLong(context + Context.FETCH_TABLE, c.fetchTable());
         Raw.putLong(context + Context.BLOCKS, table.address());
+        privilege(Context.USER, 3, userJumps);
+        privilege(Context.SUPERVISOR, 0, kernelJumps);
         int exit;
         int reason;
+        boolean due = false;
         while (true) {
             meter.begin(EngineMeter.Phase.TRANSLATED_CODE);
             trampolines.run(base, code);
@@ -213,10 +229,18 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 }
                 Raw.putByte(context + Context.STORED, (byte) 0);
             }
+            if (state.cpl() != c.cpl) {
+                c.refresh();
+            }
             exit = Raw.getInt(context + Context.EXIT);
             reason = Context.reason(exit);
             statistics.exits[reason]++;
-            if (reason == Context.CHAIN) {
+            if ((reason == Context.CHAIN || reason == Context.LOOKUP || reason == Context.DEAD)
+                    && (Raw.getLong(context + Context.BUDGET) == 0 || eventPending())) {
+                // To look for the target would fetch from its page, and that is an access that the guest can see.
+                due = true;
+                code = 0;
+            } else if (reason == Context.CHAIN) {
                 code = chain(exit);
             } else if (reason == Context.LOOKUP) {
                 code = find(state.rip());
@@ -225,6 +249,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 code = look(Raw.getLong(context + Context.PAGE) + Context.offset(exit));
             } else if (reason == Context.MISS_READ || reason == Context.MISS_WRITE) {
                 code = fill(exit, reason == Context.MISS_WRITE) ? resume(stored) : 0;
+            } else if (reason == Context.TIME) {
+                putTime();
+                code = resume(stored);
             } else if (reason == Context.FPU_X87) {
                 code = fpu.makeImage() ? Raw.getLong(context + Context.RESUME) : 0;
             } else {
@@ -240,8 +267,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         }
         statistics.instructions += done;
         Raw.putLong(base + VcpuState.RETIRED, state.retired() + done);
-        state.setRflags(state.rflags() & ~Flags.ARITHMETIC
-                | Context.arithmetic(Raw.getShort(context + Context.FLAGS) & 0xffff));
+        long flags = Context.arithmetic(Raw.getShort(context + Context.FLAGS) & 0xffff);
+        if (Raw.getByte(context + Context.AF_CLEARED) != 0) {
+            flags &= ~Flags.AF;
+        }
+        state.setRflags(state.rflags() & ~Flags.ARITHMETIC | flags);
         if (Context.isShadowed(exit)) {
             state.setInt(VcpuState.SHADOW, 1);
         }
@@ -250,8 +280,23 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             case Context.INTERPRET, Context.MISS_READ, Context.MISS_WRITE -> handBack(Context.count(exit), left);
             case Context.HEAD -> left > 0 && left < Context.refund(exit) ? inner.run(left) : null;
             case Context.FPU, Context.FPU_X87 -> handBack(Context.refund(exit), left);
-            default -> handBack(1, left);
+            default -> due ? null : handBack(1, left);
         };
+    }
+
+    /** What emitted code needs to enter a privilege level by itself. */
+    private void privilege(int slots, int level, JumpCache jumps) {
+        Raw.putLong(context + slots, c.dataTable(level));
+        Raw.putLong(context + slots + 8, c.fetchTable(level));
+        Raw.putLong(context + slots + 16, jumps.table());
+        Raw.putLong(context + slots + 24, jumps.journal());
+    }
+
+    /** RDTSC for emitted code. */
+    private void putTime() {
+        long time = c.world.timeStampCounter();
+        c.setGpr(VcpuState.RAX, time & 0xffffffffL);
+        c.setGpr(VcpuState.RDX, time >>> 32);
     }
 
     /** Where to go on behind an exit in the middle of a block, with the FPU registers that were there. */
