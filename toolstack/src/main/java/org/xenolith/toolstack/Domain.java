@@ -17,6 +17,7 @@ import org.xenolith.abi.ShutdownReason;
 import org.xenolith.cpu.CpuidPolicy;
 import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.core.SharedCode;
+import org.xenolith.cpu.decode.InsnTable;
 import org.xenolith.cpu.interpret.Interpreter;
 import org.xenolith.hypervisor.DomainMemory;
 import org.xenolith.hypervisor.DomainParts;
@@ -164,6 +165,20 @@ public final class Domain implements AutoCloseable {
         } catch (ImageFormatException | DomainBuildException | RuntimeException e) {
             machine.close();
             throw e;
+        }
+    }
+
+    /**
+     * Does what the first domain would have to wait for: reads the instruction table, links the host's functions. For a
+     * thread that has nothing better to do, and never needed.
+     *
+     * @throws RuntimeException when the host refuses something, which a domain would run into as well
+     */
+    public static void prepare() {
+        InsnTable.get();
+        new MachineMemory(1).close();
+        if (translates()) {
+            TranslatingEngine.prepare();
         }
     }
 

@@ -99,6 +99,13 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         c.setHostAtomics(NativeAtomics.instance());
     }
 
+    /** Links the host's functions and asks its processor, which is slow the first time. */
+    public static void prepare() {
+        try (CodeMemory memory = new CodeMemory(BLOCK_BYTES)) {
+            HostProcessor.features(memory, new Assembler());
+        }
+    }
+
     @Override
     public VcpuState state() {
         return state;

@@ -245,6 +245,11 @@ public final class SystemInsns {
         c.setReg(i.is64() ? 3 : 2, i.rm, Raw.getInt(c.base + VcpuState.TSC_AUX) & 0xffffffffL);
     }
 
+    /** Ends a block, so that code which another processor has changed is looked up anew. */
+    public static void serialize(Cpu c, Insn i) {
+        c.setRip(i.nextRip(c));
+    }
+
     /** There are no performance counters. */
     public static void rdpmc(Cpu c, Insn i) {
         throw c.generalProtection(0);
