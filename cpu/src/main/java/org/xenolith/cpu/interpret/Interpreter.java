@@ -608,7 +608,7 @@ public final class Interpreter implements Engine, AutoCloseable {
                 }
                 throw fault;
             }
-            if (insn == null || insn.row.feature != null && !features.test(insn.row.feature)) {
+            if (insn == null || !insn.row.allowed(features, insn.vexL)) {
                 if (count > 0) {
                     break;
                 }

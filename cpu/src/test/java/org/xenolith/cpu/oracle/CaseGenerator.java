@@ -39,11 +39,14 @@ final class CaseGenerator {
     private boolean lock;
     private int repeat;
     private boolean rexW;
+    private boolean vexW;
     private int operandSize;
     private int reg;
     private int rm;
     private boolean memory;
     private int vvvv;
+    private int vexL;
+    private int is4;
     private int reserved;
 
     private final boolean sequence;
@@ -72,7 +75,9 @@ final class CaseGenerator {
         c.in = s;
         c.code = new byte[0];
         boolean mode32 = row.not64
-                || !row.only64 && row.rexW != 1 && !family("SystemRegs") && !family("SystemCalls") && r.nextInt(8) == 0;
+                || !row.only64
+                        && (row.rexW != 1 || row.vex && !row.generalOperand)
+                        && !family("SystemRegs") && !family("SystemCalls") && r.nextInt(8) == 0;
         c.mode = mode32 ? 2 : 3;
         is64 = !mode32;
         sequence = false;
@@ -228,7 +233,9 @@ final class CaseGenerator {
         }
         // Far pointers of 64 bits: Intel has them, AMD ignores REX.W.
         boolean farPointer = semantics.equals("FarControl.jmpfRm") || semantics.equals("FarControl.callfRm");
-        rexW = is64 && !farPointer && (row.rexW >= 0 ? row.rexW == 1 : one(3));
+        vexW = row.vex && (row.rexW >= 0 && (is64 || !row.generalOperand) ? row.rexW == 1 : one(3));
+        rexW = is64 && (row.vex ? vexW : !farPointer && (row.rexW >= 0 ? row.rexW == 1 : one(3)));
+        vexL = row.vexL >= 0 ? row.vexL : row.vex ? r.nextInt(2) : 0;
         operandSize =
                 is64 ? row.force64 || rexW ? 3 : p66 && !row.vex ? 1 : row.default64 ? 3 : 2 : p66 && !row.vex ? 1 : 2;
         if (family("Strings") && row.prefix == Row.ANY) {
@@ -250,6 +257,7 @@ final class CaseGenerator {
         for (OperandSpec spec : row.operands) {
             switch (spec.kind()) {
                 case RM, MMX_RM, XMM_RM -> usesRm = true;
+                case XMM_IS4 -> is4 = register() << 4 | r.nextInt(16);
                 case MMX -> reg = r.nextInt(8) | (is64 && one(16) ? 8 : 0);
                 case MMX_RM_REG -> rm = r.nextInt(8) | (is64 && one(16) ? 8 : 0);
                 case ST -> rm = r.nextInt(8);
@@ -322,12 +330,15 @@ final class CaseGenerator {
                         case ' ' -> family("Fxsave") ? 832 : semantics.equals("Control.bound") ? 2 << operandSize : 16;
                         case 'e' -> 28;
                         case 's' -> 108;
-                        case 'x', 't' -> spec.bytes();
+                        case 'x', 't', 'l' -> spec.bytes(vexL);
                         default -> 1 << spec.width(operandSize);
                     };
                 }
                 case MMX_RM, XMM_RM -> {
-                    return spec.bytes();
+                    return spec.bytes(vexL);
+                }
+                case VSIB32, VSIB64 -> {
+                    return 64;
                 }
                 default -> {}
             }
@@ -339,7 +350,7 @@ final class CaseGenerator {
         int align = 1;
         if (row.has("align") || semantics.equals("Atomics.cmpxchg16b") || family("Fxsave")) {
             // SHA: the manuals want alignment, AMD's processors do not check it.
-            align = one(32) && !semantics.contains("sha") ? 1 : family("Fxsave") ? 64 : 16;
+            align = one(32) && !semantics.contains("sha") ? 1 : family("Fxsave") ? 64 : Math.max(16, bytes);
         } else if (row.lockable || one(2)) {
             // Locked accesses across cache lines are slow on purpose on some hosts.
             align = Integer.highestOneBit(bytes);
@@ -464,7 +475,7 @@ final class CaseGenerator {
             if (row.vex) {
                 s.gpr[vvvv] = r.nextInt(70);
             }
-        } else if (semantics.startsWith("SseStrings.pcmpe")) {
+        } else if (semantics.contains("pcmpe") && semantics.contains("str")) {
             s.gpr[RAX] = one(4) ? s.gpr[RAX] : r.nextInt(40) - 20 & (rexW ? -1L : 0xffffffffL);
             s.gpr[RDX] = one(4) ? s.gpr[RDX] : r.nextInt(40) - 20 & (rexW ? -1L : 0xffffffffL);
         } else if (bitString()) {
@@ -526,7 +537,7 @@ final class CaseGenerator {
         if (one(6) && !semantics.endsWith(".ldmxcsr")) {
             return;
         }
-        byte[] b = new byte[Math.max(16, eaBytes)];
+        byte[] b = new byte[Math.max(16, eaBytes + 15 & -16)];
         switch (r.nextInt(4)) {
             case 0 -> {
                 for (int i = 0; i + 8 <= b.length; i += 8) {
@@ -539,10 +550,10 @@ final class CaseGenerator {
                     Values.put(b, 0, v[0], 8);
                     Values.put(b, 8, v[1], 2);
                 } else {
-                    Values.vector(r, b, 0);
+                    vectors(b);
                 }
             }
-            default -> Values.vector(r, b, 0);
+            default -> vectors(b);
         }
         if (row.mnemonic.equals("fbld") && !one(8)) {
             for (int i = 0; i < 9; i++) {
@@ -574,6 +585,12 @@ final class CaseGenerator {
             Values.put(b, 0, 0, 4);
         }
         c.patch((int) (ea - Layout.DATA), eaBytes > 16 ? b : Arrays.copyOf(b, Math.min(16, b.length)));
+    }
+
+    private void vectors(byte[] b) {
+        for (int i = 0; i < Math.min(b.length, 64); i += 16) {
+            Values.vector(r, b, i);
+        }
     }
 
     private void exchange() {
@@ -734,11 +751,17 @@ final class CaseGenerator {
         int x4 = memory && form >= 3 && form != 6 && form != 7 ? index >> 3 : 0;
         int b4 = row.plusR || !memory ? rm >> 3 : form <= 5 ? base >> 3 : 0;
         if (row.vex) {
-            boolean hasVvvv = row.operands.stream().anyMatch(o -> o.kind() == Kind.VVVV);
+            boolean hasVvvv = row.operands.stream().anyMatch(o -> o.kind() == Kind.VVVV || o.kind() == Kind.XMM_VVVV);
             int pp = row.prefix == 0x66 ? 1 : row.prefix == 0xF3 ? 2 : row.prefix == 0xF2 ? 3 : 0;
-            put(0xC4, 1);
-            put((~(r4 << 2 | x4 << 1 | b4) & 7) << 5 | row.map, 1);
-            put((rexW ? 0x80 : 0) | (hasVvvv ? ~vvvv & 15 : 15) << 3 | Math.max(row.vexL, 0) << 2 | pp, 1);
+            int last = (hasVvvv ? ~vvvv & 15 : 15) << 3 | vexL << 2 | pp;
+            if (row.map == Row.MAP_0F && !vexW && x4 + b4 == 0 && one(2)) {
+                put(0xC5, 1);
+                put((r4 == 0 ? 0x80 : 0) | last, 1);
+            } else {
+                put(0xC4, 1);
+                put((~(r4 << 2 | x4 << 1 | b4) & 7) << 5 | row.map, 1);
+                put((vexW ? 0x80 : 0) | last, 1);
+            }
         } else {
             boolean usesReg = row.hasModRm() && row.modrm < 0;
             int rex = 0x40
@@ -835,6 +858,7 @@ final class CaseGenerator {
                     }
                     put(value, bytes);
                 }
+                case XMM_IS4 -> put(is4, 1);
                 case REL -> {
                     int bytes = spec.size() == 'b' ? 1 : 4;
                     put(landing() - (here() + bytes), bytes);
