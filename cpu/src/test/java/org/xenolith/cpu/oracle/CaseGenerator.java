@@ -190,6 +190,14 @@ final class CaseGenerator {
         if (memory) {
             place();
         }
+        if (row.vsib) {
+            // Always with SIB; the index field names a vector register.
+            form = 3 + r.nextInt(3);
+            index = register();
+            if (form == 3 && (base & 7) == 5) {
+                form = 4;
+            }
+        }
         operands();
         encode();
         int before = c.code.length;
@@ -432,6 +440,32 @@ final class CaseGenerator {
         }
     }
 
+    /**
+     * Indices into the data area, some beyond it, and a mask of random signs. The three vector registers differ, but for
+     * a few cases that must be refused.
+     */
+    private void gather() {
+        while (!one(50) && (reg == vvvv || reg == index || index == vvvv)) {
+            vvvv = register();
+            index = register();
+        }
+        displacement = form == 3 ? 0 : (byte) r.nextInt();
+        long middle = Layout.DATA + 0x800 + r.nextInt(0x1000);
+        setAddress(base, middle - displacement - (!is64 || segment < FS ? 0 : segment == FS ? s.fsBase : s.gsBase));
+        int size = row.operands.get(1).kind() == Kind.VSIB32 ? 4 : 8;
+        for (int i = 0; i < 32; i += size) {
+            long distance = r.nextInt(0x1000) - 0x800 << (one(40) ? 3 : 0) >> scale;
+            byte[] register = i < 16 ? s.fx : s.ymm;
+            Values.put(register, (i < 16 ? MachineState.XMM + i : i - 16) + index * 16, distance, size);
+        }
+        if (one(2)) {
+            for (int i = 3; i < 16; i += 4) {
+                s.fx[MachineState.XMM + vvvv * 16 + i] = (byte) (one(4) ? 0 : 0x80);
+                s.ymm[vvvv * 16 + i] = (byte) (one(4) ? 0 : 0x80);
+            }
+        }
+    }
+
     private void setAddress(int register, long value) {
         s.gpr[register] =
                 p67 ? s.gpr[register] & 0xffffffff00000000L | value & 0xffffffffL : is64 ? value : value & 0xffffffffL;
@@ -505,7 +539,9 @@ final class CaseGenerator {
                 s.gpr[RDI] &= 0xffffffffL;
             }
         }
-        if (memory) {
+        if (row.vsib) {
+            gather();
+        } else if (memory) {
             c.operand = ea;
             content();
             address();

@@ -29,6 +29,8 @@ final class Differential implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
     private final long scratch = arena.allocate(Outcome.SIZE, 64).address();
 
+    private final boolean runs32BitCode = oracle.runs32BitCode();
+
     /** Cases that ran. */
     long ran;
 
@@ -78,7 +80,11 @@ final class Differential implements AutoCloseable {
         List<TestCase> batch = new ArrayList<>();
         for (Row row : rows) {
             for (int i = 0; i < perRow; i++) {
-                batch.add(CaseGenerator.next(row, batch.size(), random));
+                TestCase c = CaseGenerator.next(row, batch.size(), random);
+                if (c.mode == 2 && !runs32BitCode) {
+                    continue;
+                }
+                batch.add(c);
                 batchRows.add(row);
                 if (batch.size() == Layout.SLOTS) {
                     run(batchRows, batch, mismatches);
@@ -104,7 +110,10 @@ final class Differential implements AutoCloseable {
             List<Row> batchRows = new ArrayList<>();
             List<TestCase> batch = new ArrayList<>();
             for (int i = 0; i < Math.min(Layout.SLOTS, count - done); i++) {
-                TestCase c = CaseGenerator.sequence(simple, jumps, i, random);
+                TestCase c = CaseGenerator.sequence(simple, jumps, batch.size(), random);
+                if (c.mode == 2 && !runs32BitCode) {
+                    continue;
+                }
                 batch.add(c);
                 batchRows.add(byText.get(c.row));
             }

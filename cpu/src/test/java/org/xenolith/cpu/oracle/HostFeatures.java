@@ -45,7 +45,7 @@ final class HostFeatures {
     }
 
     boolean has(Row row) {
-        return row.feature == null
-                || flags.contains(KERNEL_NAMES.getOrDefault(row.feature, row.feature.toLowerCase(Locale.ROOT)));
+        return row.allowed(
+                feature -> flags.contains(KERNEL_NAMES.getOrDefault(feature, feature.toLowerCase(Locale.ROOT))), 1);
     }
 }

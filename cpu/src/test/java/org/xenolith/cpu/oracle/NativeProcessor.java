@@ -4,7 +4,9 @@ import static org.xenolith.cpu.testing.Asm.RAX;
 import static org.xenolith.cpu.testing.Asm.RBP;
 import static org.xenolith.cpu.testing.Asm.RBX;
 import static org.xenolith.cpu.testing.Asm.RCX;
+import static org.xenolith.cpu.testing.Asm.RDI;
 import static org.xenolith.cpu.testing.Asm.RDX;
+import static org.xenolith.cpu.testing.Asm.RSI;
 import static org.xenolith.cpu.testing.Asm.RSP;
 import static org.xenolith.cpu.testing.Asm.abs;
 import static org.xenolith.cpu.testing.Asm.mem;
@@ -39,6 +41,7 @@ final class NativeProcessor {
     private static final int MAP_FIXED_NOREPLACE = 0x100000;
 
     private static final long IN = Layout.STUB_DATA;
+    private static final long IN_YMM = IN + 0x400;
     private static final long TARGET = IN + 0x700;
     private static final long HOST = IN + 0x720;
     private static final long EXIT = IN + 0x800;
@@ -46,6 +49,13 @@ final class NativeProcessor {
     private static final long FAULT = IN + 0x8C0;
     private static final long OLD = IN + 0x900;
     private static final long OUT_FX = IN + 0xA00;
+    private static final long OUT_YMM = IN + 0xC00;
+
+    private static final int SYSCALL_ARCH_PRCTL = 158;
+    private static final int ARCH_SET_GS = 0x1001;
+    private static final int ARCH_SET_FS = 0x1002;
+    private static final int ARCH_GET_FS = 0x1003;
+    private static final int ARCH_GET_GS = 0x1004;
 
     private static final int SIGILL = 4;
     private static final int SIGTRAP = 5;
@@ -58,6 +68,7 @@ final class NativeProcessor {
 
     private final long writableCode;
     private final boolean fsgsbase;
+    private final boolean avx;
     private final MethodHandle enter64;
     private final MethodHandle enter32;
     private final MethodHandle serialize;
@@ -65,7 +76,9 @@ final class NativeProcessor {
     private final long[] exits = new long[4];
 
     NativeProcessor() throws Throwable {
-        fsgsbase = Files.readString(Path.of("/proc/cpuinfo")).contains(" fsgsbase ");
+        String processor = Files.readString(Path.of("/proc/cpuinfo"));
+        fsgsbase = processor.contains(" fsgsbase ");
+        avx = processor.contains(" avx ");
         Linker linker = Linker.nativeLinker();
         MethodHandle mmap = call(linker, "mmap", FunctionDescriptor.of(LONG, LONG, LONG, INT, INT, INT, LONG));
         MethodHandle memfd = call(linker, "memfd_create", FunctionDescriptor.of(INT, LONG, INT));
@@ -147,16 +160,14 @@ final class NativeProcessor {
             }
             a.store(3, abs(HOST), RSP);
             a.rm(2, 3, abs(HOST + 24), 0x0F, 0xAE);
-            if (fsgsbase) {
-                base(a, RAX, 0).store(3, abs(HOST + 8), RAX);
-                base(a, RAX, 1).store(3, abs(HOST + 16), RAX);
-                a.load(3, RAX, abs(IN + 136));
-                base(a, RAX, 2);
-                a.load(3, RAX, abs(IN + 144));
-                base(a, RAX, 3);
-            }
+            readBases(a, HOST + 8);
+            writeBases(a, IN + 136);
             a.mov(2, RCX, 0x2B).loadSeg(Asm.DS, RCX).loadSeg(Asm.ES, RCX);
             a.rm(3, 1, abs(IN + 192), 0x0F, 0xAE);
+            for (int r = 0; avx && r < 16; r++) {
+                // vinsertf128 ymm, ymm, [..], 1
+                upper(a, r, 0x18, r, IN_YMM + r * 16);
+            }
             a.rm(2, 6, abs(IN + 128), 0xFF).popf();
             for (int r = 0; r < 16; r++) {
                 a.load(3, r, abs(IN + r * 8));
@@ -177,16 +188,18 @@ final class NativeProcessor {
         a.rm(2, 0, abs(OUT + 128), 0x8F);
         a.pushImm(0x202).popf();
         a.rm(3, 0, abs(OUT_FX), 0x0F, 0xAE);
+        for (int r = 0; avx && r < 16; r++) {
+            // vextractf128 [..], ymm, 1
+            upper(a, r, 0x19, 0, OUT_YMM + r * 16);
+        }
+        if (avx) {
+            // vzeroupper
+            a.db(0xC5, 0xF8, 0x77);
+        }
         a.db(0xDB, 0xE3);
         a.rm(2, 2, abs(HOST + 24), 0x0F, 0xAE);
-        if (fsgsbase) {
-            base(a, RAX, 0).store(3, abs(OUT + 136), RAX);
-            base(a, RAX, 1).store(3, abs(OUT + 144), RAX);
-            a.load(3, RAX, abs(HOST + 8));
-            base(a, RAX, 2);
-            a.load(3, RAX, abs(HOST + 16));
-            base(a, RAX, 3);
-        }
+        readBases(a, OUT + 136);
+        writeBases(a, HOST + 8);
         for (int r : new int[] {15, 14, 13, 12, RBP, RBX}) {
             a.pop(r);
         }
@@ -205,9 +218,46 @@ final class NativeProcessor {
         a.movLabel(RAX, "exit3").store(3, mem(RDX, 40 + 16 * 8), RAX);
         a.storeImm(1, mem(RDX, 40 + 18 * 8), 0x33);
         a.ret();
-        a.label("chain").movRR(2, RAX, Asm.RDI);
+        a.label("chain").movRR(2, RAX, RDI);
         a.rm(2, 4, new Asm.Mem(-1, -1, RAX, 3, (int) OLD), 0xFF);
         return a;
+    }
+
+    /** {@code VEX.256.66.0F3A.W0 opcode ymm, ymm, [absolute], 1}. */
+    private static void upper(Asm a, int register, int opcode, int second, long address) {
+        a.db(0xC4, (register < 8 ? 0x80 : 0) | 0x63, ~second << 3 & 0x78 | 5, opcode);
+        a.db((register & 7) << 3 | 4, 0x25).dd((int) address).db(1);
+    }
+
+    /** Stores the bases of FS and GS. Without instructions for that the kernel is asked; rcx, rsi, rdi and r11 change. */
+    private void readBases(Asm a, long to) {
+        if (fsgsbase) {
+            base(a, RAX, 0).store(3, abs(to), RAX);
+            base(a, RAX, 1).store(3, abs(to + 8), RAX);
+        } else {
+            a.mov(2, RSI, to);
+            archPrctl(a, ARCH_GET_FS);
+            a.mov(2, RSI, to + 8);
+            archPrctl(a, ARCH_GET_GS);
+        }
+    }
+
+    private void writeBases(Asm a, long from) {
+        if (fsgsbase) {
+            a.load(3, RAX, abs(from));
+            base(a, RAX, 2);
+            a.load(3, RAX, abs(from + 8));
+            base(a, RAX, 3);
+        } else {
+            a.load(3, RSI, abs(from));
+            archPrctl(a, ARCH_SET_FS);
+            a.load(3, RSI, abs(from + 8));
+            archPrctl(a, ARCH_SET_GS);
+        }
+    }
+
+    private static void archPrctl(Asm a, int code) {
+        a.mov(2, RAX, SYSCALL_ARCH_PRCTL).mov(2, RDI, code).db(0x0F, 0x05);
     }
 
     /** {@code rdfsbase, rdgsbase, wrfsbase, wrgsbase reg64}. */
@@ -249,6 +299,7 @@ final class NativeProcessor {
     void run(long testCase, long outcome) throws Throwable {
         data.prepare(Layout.DATA, testCase);
         Raw.copy(testCase, IN, 704);
+        Raw.copy(testCase + TestCase.YMM, avx ? IN_YMM : outcome + Outcome.YMM, MachineState.YMM_SIZE);
         long target = Layout.slot(Raw.getInt(testCase + 152)) + Layout.INSN;
         if (Raw.getByte(testCase + 157) == 3) {
             Raw.putLong(TARGET, target);
@@ -265,10 +316,10 @@ final class NativeProcessor {
         Raw.putLong(outcome + 8, fault ? Raw.getLong(FAULT) : 0);
         Raw.putLong(outcome + 16, fault ? Raw.getLong(FAULT + 24) : 0);
         Raw.copy(OUT, outcome + 24, 152);
-        if (!fsgsbase) {
-            Raw.copy(IN + 136, outcome + 24 + 136, 16);
-        }
         Raw.copy(OUT_FX, outcome + 176, MachineState.FX_SIZE);
+        if (avx) {
+            Raw.copy(OUT_YMM, outcome + Outcome.YMM, MachineState.YMM_SIZE);
+        }
         data.collect(Layout.DATA, outcome);
     }
 }
