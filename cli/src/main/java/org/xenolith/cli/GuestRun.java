@@ -51,6 +51,7 @@ final class GuestRun {
     private final boolean restart;
     private final int bootTimeout;
     private final int timeout;
+    private final boolean stats;
 
     private final ConsoleOutput output;
     private volatile Attempt current;
@@ -68,6 +69,7 @@ final class GuestRun {
      * @param restart whether a reboot starts the guest again
      * @param bootTimeout seconds until our init must have started, 0 for ever
      * @param timeout seconds until the guest must have ended, 0 for ever
+     * @param stats whether to tell at the end what the engine did
      */
     GuestRun(
             DomainConfig config,
@@ -76,7 +78,8 @@ final class GuestRun {
             HostTerminal terminal,
             boolean restart,
             int bootTimeout,
-            int timeout) {
+            int timeout,
+            boolean stats) {
         this.config = config;
         this.session = session;
         this.where = where;
@@ -84,6 +87,7 @@ final class GuestRun {
         this.restart = restart;
         this.bootTimeout = bootTimeout;
         this.timeout = timeout;
+        this.stats = stats;
         this.output = new ConsoleOutput(openOutput(where), where.kind() == ConsoleChoice.Kind.FILE, isCommand());
     }
 
@@ -164,6 +168,9 @@ final class GuestRun {
                         Thread.ofPlatform().daemon().name("console-input").start(this::readInput);
                         reading = true;
                     }
+                    if (stats) {
+                        domain.inspector().collectStatistics();
+                    }
                     domain.start();
                     DomainOutcome outcome = await(attempt);
                     domain.console().resumeOutput();
@@ -173,7 +180,11 @@ final class GuestRun {
                     if (terminal != null) {
                         terminal.restore();
                     }
-                    return finish(attempt, outcome);
+                    int status = finish(attempt, outcome);
+                    if (stats) {
+                        System.err.print(domain.inspector().statistics());
+                    }
+                    return status;
                 }
             }
         } finally {

@@ -147,6 +147,9 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--trace-file", paramLabel = "FILE", description = "Where traces go. Default: standard error.")
     private Path traceFile;
 
+    @Option(names = "--stats", description = "Tell at the end, on standard error, what the engine did.")
+    private boolean stats;
+
     @Option(
             names = "--system-map",
             paramLabel = "FILE",
@@ -225,7 +228,8 @@ final class RunCommand implements Callable<Integer> {
                             terminal,
                             onReboot == OnReboot.RESTART,
                             bootTimeout,
-                            timeout)
+                            timeout,
+                            stats)
                     .run();
         } catch (ImageException e) {
             progress.clear();

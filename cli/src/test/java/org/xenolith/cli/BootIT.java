@@ -105,15 +105,21 @@ class BootIT {
     }
 
     @Test
-    void theTranslatingEngineRunsACommand() throws Exception {
+    void theTranslatingEngineRunsACommandAndTellsWhatItDid() throws Exception {
         Assumptions.assumeTrue(
                 System.getProperty("os.name").equals("Linux")
                         && System.getProperty("os.arch").equals("amd64"),
                 "skipped: the translating engine needs Linux on x86-64");
-        try (Guest guest =
-                Guest.start("run", "--engine", "translate", "--", "sh", "-c", "seq 1 1000 | sha256sum; exit 9")) {
+        String command = "seq 1 1000 | sha256sum; exit 9";
+        try (Guest guest = Guest.start("run", "--engine", "translate", "--stats", "--", "sh", "-c", command)) {
             guest.endInput().ends(9, BOOT_SECONDS);
             assertThat(guest.text()).isEqualTo("67d4ff71d43921d5739f387da09746f405e425b07d727e4c69d029461d1f051f  -\n");
+            assertThat(guest.errors())
+                    .contains(
+                            "on processor 0 (translate)",
+                            "instructions retired by translated code",
+                            "% translated code",
+                            "handed to the interpreter most often");
         }
     }
 

@@ -29,4 +29,7 @@ public interface Engine {
 
     /** Name for people: {@code interpret}, {@code translate}, {@code kvm}. */
     String name();
+
+    /** What this engine did so far, for people, in lines; while its virtual CPU is outside the guest. */
+    String statistics();
 }

@@ -115,4 +115,9 @@ final class FakeEngine implements Engine {
     public String name() {
         return "fake";
     }
+
+    @Override
+    public String statistics() {
+        return flushes + " flushes\n";
+    }
 }

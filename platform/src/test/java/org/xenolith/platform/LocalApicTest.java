@@ -82,6 +82,11 @@ class LocalApicTest {
         public String name() {
             return "idle";
         }
+
+        @Override
+        public String statistics() {
+            return runs + " runs\n";
+        }
     }
 
     private static final class Clock implements DomainClock {

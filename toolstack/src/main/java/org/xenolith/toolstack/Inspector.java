@@ -5,6 +5,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import org.xenolith.abi.RunstateInfo;
+import org.xenolith.cpu.EngineMeter;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.interpret.Interpreter;
 import org.xenolith.hypervisor.Domain;
@@ -27,10 +29,13 @@ public final class Inspector {
     /** Stack traces of our own defects are for those who can mend them. */
     private static final boolean DEBUG = Boolean.getBoolean("xenolith.debug") || System.getenv("XENO_DEBUG") != null;
 
+    private static final int MOST_HANDED_BACK = 15;
+
     private final TraceWriter writer;
     private final Activity activity;
     private final List<Interpreter> engines = new ArrayList<>();
     private final StallDetector stalls = new StallDetector(this);
+    private final EngineSampler sampler = new EngineSampler(this);
     private final Optional<SymbolTable> givenSymbols;
     /** Held while somebody looks, so that the state blocks and the memory do not go away meanwhile. */
     private final Object looking = new Object();
@@ -78,6 +83,7 @@ public final class Inspector {
             closed = true;
         }
         stalls.close();
+        sampler.close();
     }
 
     /** Runs something that looks at the domain, unless the domain is gone: then {@code otherwise} is the answer. */
@@ -125,6 +131,55 @@ public final class Inspector {
 
     StallDetector stalls() {
         return stalls;
+    }
+
+    EngineMeter meter(int vcpu) {
+        return engines.get(vcpu).meter();
+    }
+
+    /**
+     * From now on measures what the virtual CPUs spend their time with, and counts by name the instructions that the
+     * translator hands to the interpreter.
+     */
+    public void collectStatistics() {
+        engines.forEach(engine -> engine.meter().collectDetails());
+        sampler.start();
+    }
+
+    /** What the engines have done so far; the domain should be paused, or have ended. */
+    public String statistics() {
+        return whileOpen(
+                () -> {
+                    StringBuilder s = new StringBuilder();
+                    domain.vcpus().forEach(vcpu -> statistics(vcpu, s));
+                    return s.toString();
+                },
+                "the guest is gone\n");
+    }
+
+    private void statistics(Vcpu vcpu, StringBuilder s) {
+        long[] runstate = vcpu.runstate();
+        long running = runstate[2 + RunstateInfo.RUNNING];
+        long blocked = runstate[2 + RunstateInfo.BLOCKED];
+        long retired = vcpu.state().retired();
+        s.append(String.format(
+                "%,14d  instructions on processor %d (%s), %.1f million/s over %.3f s of running, and %.3f s of sleep%n",
+                retired,
+                vcpu.id(),
+                vcpu.engine().name(),
+                running == 0 ? 0 : retired * 1e3 / running,
+                running / 1e9,
+                blocked / 1e9));
+        s.append(vcpu.engine().statistics());
+        EngineMeter meter = meter(vcpu.id());
+        if (!meter.shares().isEmpty()) {
+            s.append("time of running: ").append(meter.shares()).append('\n');
+        }
+        List<EngineMeter.Entry> handedBack = meter.mostHandedBack(MOST_HANDED_BACK);
+        if (!handedBack.isEmpty()) {
+            s.append("handed to the interpreter most often (* for operands that are not emitted):\n");
+            handedBack.forEach(entry -> s.append(String.format("%,14d  %s%n", entry.count(), entry.name())));
+        }
     }
 
     /** Registers of processor 0; the domain should be paused. */

@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
 import org.xenolith.abi.EventChannelOp;
-import org.xenolith.abi.RunstateInfo;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.hypervisor.HypercallException;
 import org.xenolith.hypervisor.Vcpu;
@@ -80,7 +79,8 @@ public final class Monitor implements AutoCloseable {
                     "",
                     "how often each hypercall was made",
                     a -> activity().hypercalls()),
-            new Command("stats", "", "instructions, speed, memory, counters", a -> stats()),
+            new Command(
+                    "stats", "", "instructions, speed, engines, memory; more from the second time on", a -> stats()),
             new Command("cpu", "[NUMBER]", "chooses a processor", this::chooseCpu),
             new Command("step s", "[COUNT]", "executes instructions, and pauses", this::step),
             new Command("pause", "", "stops the guest until 'continue'", a -> pause()),
@@ -313,18 +313,10 @@ public final class Monitor implements AutoCloseable {
         s.append(String.format(
                 "%,14.3f  s of guest time%n", inspector.domain().clock().now() / 1e9));
         for (Vcpu vcpu : inspector.domain().vcpus()) {
-            long[] runstate = vcpu.runstate();
-            long running = runstate[2 + RunstateInfo.RUNNING];
-            long retired = vcpu.state().retired();
-            total += retired;
-            s.append(String.format(
-                    "%,14d  instructions on processor %d (%s), %.1f million/s over %.1f s of running%n",
-                    retired,
-                    vcpu.id(),
-                    vcpu.engine().name(),
-                    running == 0 ? 0 : retired * 1e3 / running,
-                    running / 1e9));
+            total += vcpu.state().retired();
         }
+        s.append(inspector.statistics());
+        inspector.collectStatistics();
         long now = System.nanoTime();
         s.append(String.format(
                 "%,14.1f  million instructions/s of host time since %s%n",

@@ -94,7 +94,12 @@ class MonitorTest {
             runOn(domain);
             Monitor monitor = domain.monitor();
             assertThat(monitor.execute("hypercalls")).contains("xen_version");
-            assertThat(monitor.execute("stats")).contains("instructions on processor 0", "port accesses");
+            assertThat(monitor.execute("stats"))
+                    .contains("instructions on processor 0", "port accesses", "TLB fills")
+                    .doesNotContain("time of running");
+            while (!monitor.execute("stats").contains("time of running: ")) {
+                Thread.sleep(1);
+            }
             assertThat(monitor.execute("events")).contains("2-level event channels", "port 1 ", "domain 0");
             assertThat(monitor.execute("xenstore")).contains("domid = \"1\"");
             assertThat(monitor.execute("xs /local/domain/1/memory")).contains("target = ");

@@ -1,7 +1,10 @@
 package org.xenolith.translate;
 
+import java.util.HashSet;
+import java.util.Set;
 import org.xenolith.cpu.CpuTracer;
 import org.xenolith.cpu.Engine;
+import org.xenolith.cpu.EngineMeter;
 import org.xenolith.cpu.LinearMemory;
 import org.xenolith.cpu.VcpuExit;
 import org.xenolith.cpu.VcpuState;
@@ -10,6 +13,7 @@ import org.xenolith.cpu.core.Cpu;
 import org.xenolith.cpu.core.Flags;
 import org.xenolith.cpu.core.GuestFault;
 import org.xenolith.cpu.core.Tlb;
+import org.xenolith.cpu.decode.Insn;
 import org.xenolith.cpu.interpret.Interpreter;
 import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.Raw;
@@ -23,8 +27,11 @@ import org.xenolith.memory.Raw;
 public final class TranslatingEngine implements Engine, AutoCloseable {
     private static final long CODE_BYTES = 64L << 20;
     private static final long BLOCK_BYTES = 64 << 10;
-    /** Instructions of one entry: bounds how long a safepoint of the JVM waits, which is about 0.1 ms. */
-    private static final long SLICE = 1 << 17;
+    /**
+     * Instructions of one entry. Events are looked at between entries only, so this is what an interrupt from outside and a
+     * safepoint of the JVM wait for: about 0.02 ms.
+     */
+    private static final long SLICE = 1 << 16;
 
     private static final long OTHER_MODE_SLICE = 1 << 12;
     private static final int CANONICAL_SHIFT = 16;
@@ -38,18 +45,17 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private final Assembler assembler = new Assembler();
     private final Trampolines trampolines;
     private final BlockTranslator translator;
+    private final HostFpu fpu;
     private final TranslatedPages pages = new TranslatedPages(this::kill);
     private final JumpCache userJumps = new JumpCache();
     private final JumpCache kernelJumps = new JumpCache();
     private final Linear linear = new Linear();
     private final byte[] patch = new byte[Context.SITE_BYTES];
+    private final EngineMeter meter;
     private boolean kernelHasLocalPages;
     private boolean traced;
     private long kills;
-    private final long[] exits = new long[6];
-    private long translated;
-    private long flushes;
-    private long handedBack;
+    private final Statistics statistics = new Statistics();
 
     /**
      * An engine around an interpreter, which nobody else may run from now on.
@@ -64,11 +70,16 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         this.inner = inner;
         state = inner.state();
         c = inner.cpu();
+        meter = inner.meter();
         base = c.base;
         context = base + Context.BIAS;
         memory = new CodeMemory(codeBytes);
-        trampolines = new Trampolines(memory, assembler);
-        translator = new BlockTranslator(memory, trampolines, assembler);
+        Set<String> features = new HashSet<>(HostProcessor.features(memory, assembler));
+        boolean avx = features.contains("AVX");
+        features.removeIf(name -> !inner.hasFeature(name));
+        fpu = new HostFpu(c);
+        trampolines = new Trampolines(memory, assembler, avx);
+        translator = new BlockTranslator(memory, trampolines, assembler, features);
         c.setCodeWatch(new Watch(inner.codeWatch()));
     }
 
@@ -107,19 +118,34 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         inner.setTracer(tracer);
     }
 
-    /** Counters for people: exits by reason, blocks made, instructions handed back. */
+    @Override
     public String statistics() {
-        return "blocks " + translated + ", flushes " + flushes + ", handed back " + handedBack + ", exits: lookup "
-                + exits[Context.LOOKUP] + ", chain " + exits[Context.CHAIN] + ", interpret "
-                + exits[Context.INTERPRET] + ", read miss " + exits[Context.MISS_READ] + ", write miss "
-                + exits[Context.MISS_WRITE] + ", head " + exits[Context.HEAD] + ", code "
-                + (memory.used() >> 10) + " KiB";
+        return inner.statistics() + statistics.text(pages.size(), memory.used());
+    }
+
+    /** Instructions that emitted code has retired. */
+    long executed() {
+        return statistics.instructions;
+    }
+
+    /** Whether an instruction of 64-bit code is emitted for this guest on this host. */
+    boolean emits(Insn insn) {
+        return translator.emits(insn);
     }
 
     // ---------------------------------------------------------------- the loop
 
     @Override
     public VcpuExit run(long budget) {
+        int outer = meter.begin(EngineMeter.Phase.EXITS);
+        try {
+            return loop(budget);
+        } finally {
+            meter.resume(outer);
+        }
+    }
+
+    private VcpuExit loop(long budget) {
         inner.enter();
         long end = state.retired() + budget;
         while (true) {
@@ -156,27 +182,38 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         long slice = Math.min(left, SLICE);
         Raw.putLong(context + Context.TABLE, c.dataTable());
         Raw.putLong(context + Context.BUDGET, slice);
-        Raw.putInt(context + Context.MASK, eventMask());
+        Raw.putByte(context + Context.HELD, (byte) 0);
+        Raw.putByte(context + Context.LOADABLE, (byte) fpu.loadable());
+        Raw.putByte(context + Context.STORED, (byte) 0);
+        Raw.putLong(context + Context.IMAGE, fpu.image());
         Raw.putLong(context + Context.PAGE, state.rip() & -4096L);
         Raw.putShort(context + Context.FLAGS, (short) Context.flagsSlot(state.rflags()));
         Raw.putLong(context + Context.JUMPS, jumps().address());
         int exit;
         int reason;
         while (true) {
+            meter.begin(EngineMeter.Phase.TRANSLATED_CODE);
             trampolines.run(base, code);
+            meter.begin(EngineMeter.Phase.EXITS);
+            int stored = Raw.getByte(context + Context.STORED);
+            if (stored != 0) {
+                if ((stored & Context.X87) != 0) {
+                    fpu.takeImage();
+                }
+                Raw.putByte(context + Context.STORED, (byte) 0);
+            }
             exit = Raw.getInt(context + Context.EXIT);
             reason = Context.reason(exit);
-            exits[reason]++;
+            statistics.exits[reason]++;
             if (reason == Context.CHAIN) {
                 code = chain(exit);
             } else if (reason == Context.LOOKUP) {
                 code = find(state.rip());
                 Raw.putLong(context + Context.PAGE, state.rip() & -4096L);
             } else if (reason == Context.MISS_READ || reason == Context.MISS_WRITE) {
-                code = fill(exit, reason == Context.MISS_WRITE) ? Raw.getLong(context + Context.RESUME) : 0;
-                if (code != 0) {
-                    continue;
-                }
+                code = fill(exit, reason == Context.MISS_WRITE) ? resume(stored) : 0;
+            } else if (reason == Context.FPU_X87) {
+                code = fpu.makeImage() ? Raw.getLong(context + Context.RESUME) : 0;
             } else {
                 code = 0;
             }
@@ -188,6 +225,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         if (reason != Context.LOOKUP) {
             state.setRip(Raw.getLong(context + Context.PAGE) + Context.offset(exit));
         }
+        statistics.instructions += done;
         Raw.putLong(base + VcpuState.RETIRED, state.retired() + done);
         state.setRflags(state.rflags() & ~Flags.ARITHMETIC
                 | Context.arithmetic(Raw.getShort(context + Context.FLAGS) & 0xffff));
@@ -195,13 +233,40 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         return switch (reason) {
             case Context.INTERPRET, Context.MISS_READ, Context.MISS_WRITE -> handBack(Context.count(exit), left);
             case Context.HEAD -> left > 0 && left < Context.refund(exit) ? inner.run(left) : null;
+            case Context.FPU, Context.FPU_X87 -> handBack(Context.refund(exit), left);
+            case Context.DEAD -> null;
             default -> handBack(pendingHandBack, left);
         };
     }
 
+    /** Where to go on behind an exit in the middle of a block, with the FPU registers that were there. */
+    private long resume(int stored) {
+        if (stored == 0) {
+            return Raw.getLong(context + Context.RESUME);
+        }
+        if ((stored & Context.X87) != 0 && !fpu.makeImage()) {
+            throw new IllegalStateException("x87 code left an unmasked exception");
+        }
+        Raw.putByte(context + Context.STORED, (byte) stored);
+        return trampolines.resume;
+    }
+
     private VcpuExit handBack(int count, long left) {
-        handedBack += count;
-        return left <= 0 ? null : inner.run(Math.min(count, left));
+        if (left <= 0) {
+            return null;
+        }
+        int now = (int) Math.min(count, left);
+        statistics.handedBack += now;
+        if (meter.details()) {
+            inner.upcoming(now, this::countHandedBack);
+        }
+        return inner.run(now);
+    }
+
+    /** A star marks what is emitted, and was handed back for its operand. */
+    private void countHandedBack(Insn insn) {
+        String name = insn.rep || insn.repne ? "rep " + insn.row.mnemonic : insn.row.mnemonic;
+        meter.addHandedBack(emits(insn) ? name + " *" : name);
     }
 
     private JumpCache jumps() {
@@ -249,21 +314,23 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private TranslatedBlock block(long frame, int offset) {
         TranslatedBlock block = pages.find(frame + offset);
         if (block == null) {
+            int outer = meter.begin(EngineMeter.Phase.TRANSLATION);
             if (memory.room() < BLOCK_BYTES) {
                 flush();
             }
             block = translator.translate(frame, offset);
-            translated++;
+            statistics.blocks++;
             if (pages.add(block)) {
                 c.watchFrame(frame);
             }
+            meter.resume(outer);
         }
         return block;
     }
 
     /** Forgets all translations, when code memory is full. */
     private void flush() {
-        flushes++;
+        statistics.flushes++;
         kills++;
         pages.clear();
         userJumps.clear();
@@ -275,9 +342,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private long chain(int exit) {
         long site = Raw.getLong(context + Context.RESUME) - Context.SITE_BYTES;
         long rip = Raw.getLong(context + Context.PAGE) + Context.offset(exit);
-        long before = flushes;
+        long before = statistics.flushes;
         long code = find(rip);
-        if (code != 0 && flushes == before) {
+        if (code != 0 && statistics.flushes == before) {
             TranslatedBlock block = pages.find((c.fetchPage(rip) & -4096L) + Context.offset(exit));
             if (block != null && block.code == code) {
                 block.addIncoming(site);
@@ -308,12 +375,13 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     /** A block's guest code was overwritten. */
     private void kill(TranslatedBlock block) {
         kills++;
+        statistics.killed++;
         int offset = (int) block.host & 4095;
         for (int i = 0; i < block.incomingCount; i++) {
             unjump(block.incoming[i], Context.exit(Context.CHAIN, offset, 0, 0, 0));
         }
         // Whoever comes through the jump cache meets an exit that looks the address up again.
-        unjump(block.code, Context.exit(Context.HEAD, offset, 0, 0, 0));
+        unjump(block.code, Context.exit(Context.DEAD, offset, 0, 0, 0));
         userJumps.clear();
         kernelJumps.clear();
     }
@@ -324,11 +392,16 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         int bytes = 1 << Context.sizeLog2(exit);
         long page = va & -4096L;
         if ((va + bytes - 1 & -4096L) != page) {
+            statistics.crossings++;
+            return false;
+        }
+        if (Context.isAligned(exit) && (va & bytes - 1) != 0) {
             return false;
         }
         long entry = c.dataTable() + ((va >>> 12 & Tlb.INDEX_MASK) << Tlb.ENTRY_SHIFT) + (write ? Tlb.WRITE : Tlb.READ);
         if (write && (Raw.getLong(entry) & -4096L) == page) {
             // Watched: a store to a page with code.
+            statistics.watched++;
             return false;
         }
         long before = kills;
@@ -340,10 +413,15 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 c.readable(va, bytes);
             }
         } catch (GuestFault fault) {
+            statistics.faults++;
             state.setLong(VcpuState.CR2, cr2);
             return false;
         }
-        return kills == before && Raw.getLong(entry) == page;
+        boolean filled = kills == before && Raw.getLong(entry) == page;
+        if (!filled) {
+            statistics.unfilled++;
+        }
+        return filled;
     }
 
     // ---------------------------------------------------------------- invalidation
@@ -415,6 +493,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     @Override
     public void close() {
+        fpu.close();
         userJumps.close();
         kernelJumps.close();
         memory.close();

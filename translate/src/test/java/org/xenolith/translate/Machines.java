@@ -2,6 +2,7 @@ package org.xenolith.translate;
 
 import java.lang.reflect.Proxy;
 import org.xenolith.cpu.Engine;
+import org.xenolith.cpu.EngineMeter;
 import org.xenolith.cpu.VcpuExit;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.World;
@@ -31,6 +32,7 @@ final class Machines implements AutoCloseable {
     final PhysicalToMachine memory = new PhysicalToMachine(machine);
     final VcpuState state = new VcpuState();
     final Engine engine;
+    private final Interpreter interpreter;
 
     Machines(boolean translate) {
         for (int gfn = 0; gfn < BYTES >> 12; gfn++) {
@@ -44,7 +46,7 @@ final class Machines implements AutoCloseable {
                             : type == long.class ? (Object) 0L : type == boolean.class ? (Object) false : null;
                 });
         reset();
-        Interpreter interpreter = new Interpreter(state, world, memory);
+        interpreter = new Interpreter(state, world, memory);
         engine = translate ? new TranslatingEngine(interpreter, 4 << 20) : interpreter;
     }
 
@@ -101,6 +103,10 @@ final class Machines implements AutoCloseable {
     Machines readOnly(long page) {
         memory.write(PAGE_TABLE + (page >> 9), 8, page | 1);
         return this;
+    }
+
+    EngineMeter meter() {
+        return interpreter.meter();
     }
 
     VcpuExit run(long budget) {

@@ -3,6 +3,7 @@ package org.xenolith.translate;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
+import org.xenolith.cpu.EngineMeter;
 import org.xenolith.cpu.VcpuExit;
 import org.xenolith.cpu.VcpuState;
 
@@ -97,6 +98,60 @@ class TranslatingEngineTest {
     }
 
     @Test
+    void statisticsTellWhoExecutedWhatAndNameWhatWasHandedBack() {
+        // mov ecx,10; l: pushf; pop rax; dec ecx; jnz l; hlt
+        int[] code = {0xB9, 10, 0, 0, 0, 0x9C, 0x58, 0xFF, 0xC9, 0x75, 0xFA, 0xF4};
+        try (Machines m = machine(code)) {
+            m.run(11);
+            assertThat(m.meter().mostHandedBack(9)).isEmpty();
+            m.meter().collectDetails();
+            assertThat(m.run(1000)).isInstanceOf(VcpuExit.Halt.class);
+            long interpreted = m.meter().interpreted();
+            assertThat(m.meter().mostHandedBack(2).toString()).contains("name=pushf", "name=hlt, count=1");
+            assertThat(m.engine.statistics())
+                    .contains(
+                            String.format("%,14d  instructions retired by the interpreter%n", interpreted),
+                            String.format(
+                                    "%,14d  instructions retired by translated code%n",
+                                    m.state.retired() - interpreted));
+            assertThat(m.state.retired()).isEqualTo(1 + 10 * 4 + 1);
+        }
+    }
+
+    @Test
+    void anEmittedInstructionThatIsHandedBackForItsOperandIsMarkedInTheStatistics() {
+        // mov [0x20ffe],eax crosses a page; hlt
+        try (Machines m = machine(0x89, 0x04, 0x25, 0xFE, 0x0F, 0x02, 0, 0xF4)) {
+            m.meter().collectDetails();
+            assertThat(m.run(100)).isInstanceOf(VcpuExit.Halt.class);
+            assertThat(m.meter().mostHandedBack(9))
+                    .extracting(EngineMeter.Entry::name)
+                    .contains("mov *");
+            assertThat(m.engine.statistics()).contains(String.format("%,14d  of the misses crossed a page%n", 1));
+        }
+    }
+
+    @Test
+    void samplesTellWhatTheEngineSpendsItsTimeWith() throws InterruptedException {
+        try (Machines m = machine(0xEB, 0xFE)) {
+            assertThat(m.meter().shares()).isEmpty();
+            m.meter().sample();
+            assertThat(m.meter().shares()).isEqualTo("100.0 % the hypervisor (1 samples)");
+            Thread sampler = Thread.ofPlatform().start(() -> {
+                for (int i = 0; i < 1000 || !m.meter().shares().contains("translated code"); i++) {
+                    m.meter().sample();
+                    Thread.onSpinWait();
+                }
+                m.state.requestExit();
+            });
+            m.run(Long.MAX_VALUE / 2);
+            sampler.join();
+            m.meter().sample();
+            assertThat(m.meter().shares()).contains("% translated code", "% the hypervisor");
+        }
+    }
+
+    @Test
     void aFullCodeMemoryIsFlushedAndTheGuestNoticesNothing() {
         // 4 MiB of code memory: run over 1500 different pages of code, twice.
         try (Machines m = new Machines(true)) {
@@ -124,7 +179,7 @@ class TranslatingEngineTest {
                 assertThat(m.run(1_000_000)).isInstanceOf(VcpuExit.Halt.class);
                 assertThat(m.memory.read(Machines.DATA, 8)).isEqualTo(1500L * round);
             }
-            assertThat(((TranslatingEngine) m.engine).statistics()).doesNotContain("flushes 0");
+            assertThat(m.engine.statistics()).containsPattern("[1-9] +times the code memory was full");
         }
     }
 }

@@ -48,6 +48,7 @@ public final class Tlb implements AutoCloseable {
     private final boolean[][] journaled = new boolean[CLASSES][ENTRIES];
 
     private final boolean[][] global = new boolean[CLASSES][ENTRIES];
+    private long fills;
 
     public Tlb() {
         tables = arena.allocate(CLASSES * TABLE_BYTES, 4096).address();
@@ -74,6 +75,7 @@ public final class Tlb implements AutoCloseable {
             boolean exec,
             boolean watched,
             boolean isGlobal) {
+        fills++;
         int slot = (int) (vaPage >>> 12) & INDEX_MASK;
         long e = table(accessClass) + ((long) slot << ENTRY_SHIFT);
         Raw.putLong(e + READ, read ? vaPage : INVALID);
@@ -85,6 +87,11 @@ public final class Tlb implements AutoCloseable {
             journaled[accessClass][slot] = true;
             filled[accessClass][filledCount[accessClass]++] = slot;
         }
+    }
+
+    /** Entries made since the beginning. */
+    public long fills() {
+        return fills;
     }
 
     /** Whether the page in the slot of a linear address was mapped globally when it was filled. */

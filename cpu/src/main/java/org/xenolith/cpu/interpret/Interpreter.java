@@ -3,10 +3,12 @@ package org.xenolith.cpu.interpret;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.xenolith.cpu.CpuTracer;
 import org.xenolith.cpu.CpuidPolicy;
 import org.xenolith.cpu.Engine;
+import org.xenolith.cpu.EngineMeter;
 import org.xenolith.cpu.LinearMemory;
 import org.xenolith.cpu.VcpuExit;
 import org.xenolith.cpu.VcpuState;
@@ -71,6 +73,7 @@ public final class Interpreter implements Engine, AutoCloseable {
     /** Pages, by the low bits of their number, that jumps were cached into: spares INVLPG of data the flush. */
     private final long[] jumpPages = new long[JUMP_PAGES / 64];
 
+    private final EngineMeter meter = new EngineMeter();
     private CpuTracer tracer;
     private long seenCr0;
     private long seenCr3;
@@ -90,6 +93,11 @@ public final class Interpreter implements Engine, AutoCloseable {
         this(state, world, memory);
         features = policy::has;
         forcedEmulation = policy.isForcedEmulation();
+    }
+
+    /** Whether the guest has the instructions of a CPUID feature; without them they are #UD. */
+    public boolean hasFeature(String name) {
+        return features.test(name);
     }
 
     @Override
@@ -137,11 +145,44 @@ public final class Interpreter implements Engine, AutoCloseable {
 
     @Override
     public VcpuExit run(long budget) {
+        int outer = meter.begin(EngineMeter.Phase.INTERPRETER);
+        long before = state.retired();
         enter();
         try {
             return loop(budget);
         } finally {
             Raw.putLong(c.base + VcpuState.RFLAGS, Flags.get(c));
+            meter.addInterpreted(state.retired() - before);
+            meter.resume(outer);
+        }
+    }
+
+    /** Where this engine, and those that are built on it, account for what they do. */
+    public EngineMeter meter() {
+        return meter;
+    }
+
+    @Override
+    public String statistics() {
+        return String.format(
+                "%,14d  instructions retired by the interpreter%n%,14d  operations decoded since its cache was emptied%n"
+                        + "%,14d  TLB fills%n",
+                meter.interpreted(), pages.operations(), c.tlb().fills());
+    }
+
+    /**
+     * Names the instructions that come next to somebody who counts them: up to {@code count}, as far as they lie in one
+     * block. Nothing else happens, faults neither.
+     */
+    public void upcoming(int count, Consumer<Insn> to) {
+        long cr2 = state.getLong(VcpuState.CR2);
+        try {
+            Block block = lookup();
+            for (int i = 0; i < count && i < block.instructions; i++) {
+                to.accept(block.ops[i].insn);
+            }
+        } catch (GuestFault fault) {
+            state.setLong(VcpuState.CR2, cr2);
         }
     }
 
