@@ -18,13 +18,13 @@ import org.xenolith.cpu.decode.Row;
  * cases, each a line {@code input -> outcome}. {@code fixtures-N.txt.gz} are made by {@link RecordMain}, the last two for VEX-encoded vectors;
  * {@code regressions.txt} is grown by hand, a case for each mismatch ever found.
  */
-final class Fixtures {
+public final class Fixtures {
     static final String REGRESSIONS = "/oracle/regressions.txt";
     static final int FILES = 6;
     private static final int VECTOR_FILES = 2;
 
     /** One recorded case. */
-    record Recorded(TestCase testCase, Outcome hardware, String line) {}
+    public record Recorded(TestCase testCase, Outcome hardware, String line) {}
 
     private Fixtures() {}
 
@@ -45,7 +45,7 @@ final class Fixtures {
     }
 
     /** All recorded cases by row key. */
-    static Map<String, List<Recorded>> all() {
+    public static Map<String, List<Recorded>> all() {
         Map<String, List<Recorded>> rows = new LinkedHashMap<>();
         for (int i = 0; i < FILES; i++) {
             read(name(i), rows);
@@ -53,7 +53,8 @@ final class Fixtures {
         return rows;
     }
 
-    static Map<String, List<Recorded>> regressions() {
+    /** The cases of mismatches that were found, by row key. */
+    public static Map<String, List<Recorded>> regressions() {
         Map<String, List<Recorded>> rows = new LinkedHashMap<>();
         read(REGRESSIONS, rows);
         return rows;

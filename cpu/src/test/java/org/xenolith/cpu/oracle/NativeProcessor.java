@@ -28,8 +28,8 @@ import org.xenolith.memory.Raw;
  *
  * <p>Code is placed through a second, writable mapping of the executable pages. A stub in machine code loads all
  * registers, jumps to the case, and a landing pad behind the instruction brings control back and saves them. A fault
- * in a case enters our handler, also machine code, which notes vector, error code, rip and cr2 and sends the thread
- * to the saving stub; so faults are ordinary results.
+ * in a case enters our handler, also machine code, which notes vector, error code, rip, rsp and cr2 and sends the
+ * thread to the saving stub; so faults are ordinary results.
  */
 final class NativeProcessor {
     private static final int PROT_READ = 1;
@@ -207,7 +207,9 @@ final class NativeProcessor {
 
         a.label("serialize").push(RBX).cpuid().pop(RBX).ret();
 
-        // handler(signal, siginfo, ucontext): gregs begin at +40; rip is number 16, cs 18, err 19, trapno 20, cr2 22.
+        // handler(signal, siginfo, ucontext): gregs begin at +40; rsp is number 15, rip 16, cs 18, err 19, trapno 20,
+        // cr2 22. The case's rsp is noted, and not returned with: some processors refuse an IRET to one that is not
+        // canonical.
         a.label("handler");
         a.load(3, RAX, mem(RDX, 40 + 16 * 8));
         a.movRR(3, RCX, RAX).db(0x48, 0xC1, 0xE9, 32).jcc(Asm.NE, "chain");
@@ -215,6 +217,8 @@ final class NativeProcessor {
         a.load(3, RAX, mem(RDX, 40 + 20 * 8)).store(3, abs(FAULT + 8), RAX);
         a.load(3, RAX, mem(RDX, 40 + 19 * 8)).store(3, abs(FAULT + 16), RAX);
         a.load(3, RAX, mem(RDX, 40 + 22 * 8)).store(3, abs(FAULT + 24), RAX);
+        a.load(3, RAX, mem(RDX, 40 + 15 * 8)).store(3, abs(FAULT + 32), RAX);
+        a.load(3, RAX, abs(HOST)).store(3, mem(RDX, 40 + 15 * 8), RAX);
         a.movLabel(RAX, "exit3").store(3, mem(RDX, 40 + 16 * 8), RAX);
         a.storeImm(1, mem(RDX, 40 + 18 * 8), 0x33);
         a.ret();
@@ -316,6 +320,9 @@ final class NativeProcessor {
         Raw.putLong(outcome + 8, fault ? Raw.getLong(FAULT) : 0);
         Raw.putLong(outcome + 16, fault ? Raw.getLong(FAULT + 24) : 0);
         Raw.copy(OUT, outcome + 24, 152);
+        if (fault) {
+            Raw.putLong(outcome + 24 + RSP * 8, Raw.getLong(FAULT + 32));
+        }
         Raw.copy(OUT_FX, outcome + 176, MachineState.FX_SIZE);
         if (avx) {
             Raw.copy(OUT_YMM, outcome + Outcome.YMM, MachineState.YMM_SIZE);

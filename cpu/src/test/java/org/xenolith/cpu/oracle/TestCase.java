@@ -18,7 +18,7 @@ import org.xenolith.memory.Raw;
  *  1088  upper halves of YMM0..15
  * </pre>
  */
-final class TestCase {
+public final class TestCase {
     static final int SIZE = 1344;
     static final int CODE = 1024;
     static final int YMM = 1088;
@@ -31,13 +31,15 @@ final class TestCase {
     final String row;
 
     int slot;
-    int mode = 3;
-    byte[] code;
+    /** 2: 32-bit code, 3: 64-bit code. */
+    public int mode = 3;
+
+    public byte[] code;
     /** Seed of {@link BaseState}: the text form of a case lists only what differs from it. */
     long seed;
 
     /** Number of instructions. */
-    int steps = 1;
+    public int steps = 1;
 
     /** Flags that a sequence of instructions leaves undefined. */
     long undefined;
