@@ -76,6 +76,10 @@ final class AvxOp extends Op {
         long d = c.scratch() + RESULT;
         long s = SOURCE == Shape.MEMORY ? load(c, SOURCE_BYTES) : c.base + source;
         long o = OTHER == Shape.MEMORY ? load(c, OTHER_BYTES) : c.base + other;
+        if (DESTINATION == Shape.MEMORY && IMMEDIATE) {
+            // A conversion changes MXCSR, which it must not when its store faults.
+            c.checkWritable(mem.linear(c, DESTINATION_BYTES, true), DESTINATION_BYTES);
+        }
         if (FIRST) {
             copyLane(c.base + first, d);
             if (WIDE) {

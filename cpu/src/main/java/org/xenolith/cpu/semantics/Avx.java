@@ -307,8 +307,8 @@ public final class Avx {
     }
 
     /**
-     * VGATHERxxx, VPGATHERxx: loads selected elements in order and takes each out of the mask when it has arrived. So a
-     * fault leaves what came before it, and the instruction goes on where it stopped.
+     * VGATHERxxx, VPGATHERxx: loads selected elements in order and clears the mask behind it. So a fault leaves what came
+     * before it, and the instruction goes on where it stopped.
      */
     public static void gather(Cpu c, Insn i) {
         c.requireVectors(true);
@@ -324,18 +324,13 @@ public final class Avx {
         int indexSize = memory.kind() == OperandSpec.Kind.VSIB32 ? 4 : 8;
         int count = (LANE << i.vexL) / Math.max(size, indexSize);
         for (int n = 0; n < count; n++) {
-            if (!selected(c, mask, n * size, size)) {
-                Cpu.writeHost(w, element(c, mask, n * size), 0);
-            }
-        }
-        for (int n = 0; n < count; n++) {
             if (selected(c, mask, n * size, size)) {
                 long indexAt = element(c, index, n * indexSize);
                 long distance = indexSize == 4 ? Raw.getInt(indexAt) : Raw.getLong(indexAt);
                 long value = c.load(w, i.mem.linearAt(c, distance << i.mem.scale(), size, false));
                 Cpu.writeHost(w, element(c, to, n * size), value);
-                Cpu.writeHost(w, element(c, mask, n * size), 0);
             }
+            Cpu.writeHost(w, element(c, mask, n * size), 0);
         }
         zeroFrom(c, to, count * size);
         zeroFrom(c, mask, 0);

@@ -619,7 +619,7 @@ public final class FloatMath {
         boolean infinite = infinite(w, a) || infinite(w, b);
         boolean zero = zero(w, a) || zero(w, b);
         if (nan(w, a) || nan(w, b) || nan(w, z)) {
-            if (signaling(w, z) || infinite && zero) {
+            if (signaling(w, z)) {
                 c.simdExceptions |= IE;
             }
             return nan(w, a) || nan(w, b) ? propagate(c, w, a, b) : quiet(w, z);
