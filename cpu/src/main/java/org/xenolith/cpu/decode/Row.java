@@ -20,6 +20,8 @@ public final class Row {
     /** Mandatory prefix: 66, F2 and F3 must be absent. */
     public static final int NONE = 0;
 
+    private static final Set<String> AVX_FEATURES = Set.of("AVX", "AVX2", "FMA", "F16C");
+
     public final int map;
     public final int opcode;
     /** {@link #ANY}, {@link #NONE}, 0x66, 0xF3 or 0xF2. */
@@ -247,6 +249,11 @@ public final class Row {
     public boolean allowed(Predicate<String> visible, int vexL) {
         return features.stream().allMatch(visible)
                 && (vexL == 0 || features256.stream().allMatch(visible));
+    }
+
+    /** True for the VEX-encoded instructions that need AVX state; those of BMI1 and BMI2 do not. */
+    public boolean isVexVector() {
+        return vex && AVX_FEATURES.contains(feature);
     }
 
     /** True when an attribute stands in the last column. */

@@ -30,14 +30,11 @@ public final class Fixtures {
 
     /** The number of the file for a row, given all rows: those of a kind spread over their files. */
     static int file(Row row, List<Row> rows) {
-        boolean vectors = isVector(row);
-        List<Row> kind = rows.stream().filter(other -> isVector(other) == vectors).toList();
+        boolean vectors = row.isVexVector();
+        List<Row> kind =
+                rows.stream().filter(other -> other.isVexVector() == vectors).toList();
         int files = vectors ? VECTOR_FILES : FILES - VECTOR_FILES;
         return (vectors ? FILES - VECTOR_FILES : 0) + kind.indexOf(row) * files / kind.size();
-    }
-
-    private static boolean isVector(Row row) {
-        return row.vex && !row.feature.startsWith("BMI");
     }
 
     static String name(int file) {

@@ -6,6 +6,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.xenolith.cpu.CpuidPolicy;
 import org.xenolith.cpu.World;
 
 /** Ports that log, MSRs in a map, interrupts from a queue, and a clock that only counts. */
@@ -20,8 +21,19 @@ public final class TestWorld implements World {
     /** Vectors of external interrupts that wait. */
     public final Deque<Integer> interrupts = new ArrayDeque<>();
 
+    private final CpuidPolicy policy;
     private long clock;
     private int priority;
+
+    /** A world whose CPUID answers with the leaf, the subleaf and constants. */
+    public TestWorld() {
+        this(null);
+    }
+
+    /** A world whose CPUID answers by a policy. */
+    public TestWorld(CpuidPolicy policy) {
+        this.policy = policy;
+    }
 
     @Override
     public int portIn(int port, int bytes) {
@@ -65,6 +77,10 @@ public final class TestWorld implements World {
 
     @Override
     public void cpuid(int leaf, int subleaf, int[] result) {
+        if (policy != null) {
+            policy.leaf(leaf, subleaf, result);
+            return;
+        }
         result[0] = leaf;
         result[1] = subleaf;
         result[2] = 0x58656E6F;
