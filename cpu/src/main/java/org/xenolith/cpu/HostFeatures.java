@@ -49,8 +49,8 @@ public final class HostFeatures {
         try {
             for (String line : Files.readAllLines(FILE)) {
                 if (line.startsWith("flags")) {
-                    return new HashSet<>(
-                            List.of(line.substring(line.indexOf(':') + 1).strip().split(" ")));
+                    return new HashSet<>(List.of(
+                            line.substring(line.indexOf(':') + 1).strip().split(" ")));
                 }
             }
             return Set.of();

@@ -216,7 +216,8 @@ final class OperandText {
             s.append(register(mem.addressSize, mem.base() / 8));
         }
         if (hasIndex) {
-            s.append(hasBase ? "+" : "").append(insn.row.vsib ? vectorIndex() : register(mem.addressSize, mem.index() / 8));
+            s.append(hasBase ? "+" : "")
+                    .append(insn.row.vsib ? vectorIndex() : register(mem.addressSize, mem.index() / 8));
             if (mem.addressSize != 1) {
                 s.append('*').append(1 << mem.scale());
             }

@@ -649,7 +649,7 @@ public final class Interpreter implements Engine, AutoCloseable {
                 }
                 throw fault;
             }
-            if (insn == null || !insn.row.allowed(features, insn.vexL)) {
+            if (insn == null || !insn.row.allowed(features, insn.vexL) || insn.row.vex && !c.protectedMode) {
                 if (count > 0) {
                     break;
                 }

@@ -1,6 +1,5 @@
 package org.xenolith.cpu.semantics;
 
-import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.core.Cpu;
 import org.xenolith.cpu.core.Flags;
 import org.xenolith.cpu.decode.Insn;

@@ -1,7 +1,7 @@
 package org.xenolith.cpu.semantics;
 
-import org.xenolith.cpu.VcpuExit;
 import org.xenolith.cpu.CpuidPolicy;
+import org.xenolith.cpu.VcpuExit;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.core.Cpu;
 import org.xenolith.cpu.core.Cr0;

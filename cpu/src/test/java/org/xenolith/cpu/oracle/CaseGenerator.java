@@ -77,7 +77,9 @@ final class CaseGenerator {
         boolean mode32 = row.not64
                 || !row.only64
                         && (row.rexW != 1 || row.vex && !row.generalOperand)
-                        && !family("SystemRegs") && !family("SystemCalls") && r.nextInt(8) == 0;
+                        && !family("SystemRegs")
+                        && !family("SystemCalls")
+                        && r.nextInt(8) == 0;
         c.mode = mode32 ? 2 : 3;
         is64 = !mode32;
         sequence = false;
