@@ -102,7 +102,9 @@ class InstructionTableTest {
                             "nonoracle",
                             "align",
                             "st",
-                            "ulp");
+                            "ulp",
+                            "whole",
+                            "wgpr");
         }
     }
 }
