@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -98,7 +99,14 @@ public final class Domain implements AutoCloseable {
                     inspector::hypervisorConsole,
                     inspector.trace());
             domain = new org.xenolith.hypervisor.Domain(
-                    DomainSettings.pvh(DOMAIN_ID, config.name(), config.vcpus(), frames), parts);
+                    DomainSettings.pvh(
+                            DOMAIN_ID,
+                            config.name(),
+                            config.deterministic() ? new UUID(seeded.nextLong(), seeded.nextLong()) : UUID.randomUUID(),
+                            config.vcpus(),
+                            frames),
+                    parts);
+            inspector.watch(domain);
             BuiltGuest built = PvhBuilder.build(
                     kernel,
                     new PvhConfig(config.memoryBytes(), config.vcpus(), config.commandLine(), config.ramdisk(), 0),
@@ -180,6 +188,10 @@ public final class Domain implements AutoCloseable {
             throw new DomainBuildException(
                     "the translating engine runs on Linux on x86-64 only; choose the engine " + EngineKind.INTERPRET);
         }
+        if (config.deterministic() && config.vcpus() > 1) {
+            throw new DomainBuildException(
+                    "a deterministic guest has one virtual CPU: how several take turns is up to the host");
+        }
         if (config.engine() == EngineKind.TRANSLATE
                 && config.trace().isPresent()
                 && config.trace().get().kinds().contains(TraceConfig.Kind.INSN)) {
@@ -194,7 +206,7 @@ public final class Domain implements AutoCloseable {
             return interpreter;
         }
         try {
-            return new TranslatingEngine(interpreter);
+            return new TranslatingEngine(interpreter, config.deterministic());
         } catch (IllegalStateException e) {
             interpreter.close();
             throw new MachineMemoryException(

@@ -5,7 +5,9 @@ import org.xenolith.cpu.decode.CodeBytes;
 import org.xenolith.cpu.decode.Decoder;
 import org.xenolith.cpu.decode.Insn;
 import org.xenolith.memory.Raw;
+import org.xenolith.translate.Emitted.Effect;
 import org.xenolith.translate.Emitted.Entry;
+import org.xenolith.translate.Emitted.Shape;
 
 /**
  * Makes a block of host code from guest code of 64-bit mode: decodes, and has each instruction emitted.
@@ -16,8 +18,11 @@ import org.xenolith.translate.Emitted.Entry;
 final class BlockTranslator {
     private static final int MOST = 40;
     private static final int MOST_HANDED_BACK = 16;
+    /** Of an instruction. */
+    private static final int MAX_LENGTH = 15;
 
     private final CodeMemory memory;
+    private final boolean exact;
     private final Assembler a;
     private final Set<String> features;
     private final Decoder decoder = new Decoder();
@@ -26,75 +31,124 @@ final class BlockTranslator {
     private final IntegerEmitter integers;
     private final VectorEmitter vectors;
     private final BranchEmitter branches;
+    private final SystemEmitter systems;
 
     /**
      * @param features names of what both the guest and the host have
+     * @param exact leave what differs between processors to the interpreter
      */
-    BlockTranslator(CodeMemory memory, Trampolines trampolines, Assembler assembler, Set<String> features) {
+    BlockTranslator(
+            CodeMemory memory, Trampolines trampolines, Assembler assembler, Set<String> features, boolean exact) {
         this.memory = memory;
         this.features = features;
+        this.exact = exact;
         a = assembler;
-        e = new Emission(trampolines, assembler);
+        e = new Emission(trampolines, assembler, exact);
         integers = new IntegerEmitter(e);
         vectors = new VectorEmitter(e);
         branches = new BranchEmitter(e);
+        systems = new SystemEmitter(e);
     }
 
-    /** Reads code of one page; beyond its end come bytes that nobody may use. */
+    /** Finds the page behind the one that is being translated. */
+    interface NextPage {
+        /** Its host frame, or 0 when nothing can be fetched there. */
+        long frame();
+    }
+
+    /** Reads code of one page, and of the next one when an instruction reaches into it. */
     private static final class Bytes implements CodeBytes {
         private long frame;
         private int start;
+        private NextPage next;
+        /** Only the first instruction may reach: looking ahead would leave traces in the page tables. */
+        private boolean mayReach;
+        /** The page behind: 0 while nobody looked, -1 when nothing can be fetched there. */
+        private long tail;
 
         @Override
         public int at(int offset) {
             int at = start + offset;
-            return at < 4096 ? Raw.getByte(frame + at) & 0xff : 0x90;
+            if (at < 4096) {
+                return Raw.getByte(frame + at) & 0xff;
+            }
+            if (tail == 0 && mayReach) {
+                tail = next.frame();
+                tail = tail == 0 ? -1 : tail;
+            }
+            return tail > 0 ? Raw.getByte(tail + at - 4096) & 0xff : 0x90;
+        }
+
+        boolean hasTail() {
+            return tail > 0;
         }
     }
 
-    boolean emits(Insn insn) {
-        return Emitted.of(insn, features) != null;
+    /** How to emit an instruction, or null to hand it to the interpreter. */
+    private Entry entry(Insn insn) {
+        return exact && Exactness.modelSpecific(insn) ? null : Emitted.of(insn, features);
     }
 
-    /** Translates the code at an offset of a host frame. */
-    TranslatedBlock translate(long frame, int offset) {
+    boolean emits(Insn insn) {
+        return entry(insn) != null;
+    }
+
+    /**
+     * Translates the code at an offset of a host frame. An instruction that crosses into the next page gets a block of its
+     * own.
+     */
+    TranslatedBlock translate(long frame, int offset, NextPage next) {
         bytes.frame = frame;
         bytes.start = offset;
+        bytes.next = next;
+        bytes.tail = 0;
         e.clear(offset);
         int left = 4096 - offset;
         int position = 0;
         boolean ended = false;
         while (!ended && e.insns.size() < MOST && position < left) {
+            bytes.mayReach = position == 0;
             Insn insn = decoder.decode(bytes, position, 3);
-            Entry entry = insn == null || insn.next > left ? null : Emitted.of(insn, features);
+            boolean crosses = insn != null && insn.next > left;
+            Entry entry = insn == null || crosses && (position > 0 || !bytes.hasTail()) ? null : entry(insn);
             if (entry == null) {
+                // One that crosses is not handed back from here: it may get a block.
+                ended = crosses && position > 0;
                 break;
             }
             e.insns.add(insn);
             e.entries.add(entry);
             position = insn.next;
-            ended = insn.row.endsBlock;
+            ended = entry.shape().ends() || crosses;
         }
+        boolean branches = !e.insns.isEmpty() && e.entries.getLast().shape().ends();
+        if (!e.insns.isEmpty() && e.entries.getLast().shape() == Shape.STI) {
+            // What follows is not of this block, and must not be parted from STI by an event.
+            position = e.insns.removeLast().offset;
+            e.entries.removeLast();
+            ended = false;
+        }
+        bytes.mayReach = false;
         int count = e.insns.size();
         int length = position;
         int handBack = 0;
         if (!ended && count < MOST && position < left) {
             while (handBack < MOST_HANDED_BACK && !ended && position < left) {
                 Insn insn = decoder.decode(bytes, position, 3);
-                if (insn == null || insn.next > left || handBack > 0 && Emitted.of(insn, features) != null) {
+                if (insn == null || insn.next > left || handBack > 0 && emits(insn)) {
                     break;
                 }
                 position = insn.next;
                 ended = insn.row.endsBlock;
                 handBack++;
             }
-            length = Math.max(position, Math.min(left, length + 15));
+            length = Math.max(position, Math.min(left, length + MAX_LENGTH));
             handBack = Math.max(1, handBack);
-            ended = false;
         }
+        long tail = length > left ? bytes.tail : 0;
         a.start(memory.next());
         if (count > 0) {
-            e.head();
+            e.head(tail);
             for (int index = 0; index < count; index++) {
                 e.index = index;
                 emit(e.insns.get(index), e.entries.get(index));
@@ -105,18 +159,27 @@ final class BlockTranslator {
             e.settle();
             int at = offset + (count == 0 ? 0 : e.insns.getLast().next);
             e.leave(Context.exit(Context.INTERPRET, at, 0, 0, handBack));
-        } else if (!ended) {
+        } else if (!branches) {
             e.goOn(offset + position);
         }
         e.asides();
         byte[] code = a.finish();
         long at = memory.add(code, a.size());
-        return new TranslatedBlock(frame + offset, Math.max(1, length), count, count == 0 ? handBack : 0, at);
+        return new TranslatedBlock(frame + offset, Math.max(1, length), tail, at);
+    }
+
+    private void same(Insn i, Effect effect) {
+        if (exact && Exactness.inTwoSteps(i)) {
+            integers.same(i, effect, i.imm - 1);
+            integers.same(i, effect, 1);
+        } else {
+            integers.same(i, effect, i.imm);
+        }
     }
 
     private void emit(Insn i, Entry entry) {
         switch (entry.shape()) {
-            case SAME -> integers.same(i, entry.effect());
+            case SAME -> same(i, entry.effect());
             case ENCODED -> vectors.encoded(i, entry.effect());
             case X87 -> vectors.x87(i, entry.effect());
             case FPU_CONTROL -> vectors.control(i);
@@ -135,6 +198,18 @@ final class BlockTranslator {
             case JMP_INDIRECT -> branches.jumpIndirect(i);
             case CALL_INDIRECT -> branches.callIndirect(i);
             case RET -> branches.ret(i);
+            case CLI -> systems.cli();
+            case STI -> systems.sti();
+            case PUSH_FLAGS -> systems.pushFlags();
+            case POP_FLAGS -> systems.popFlags();
+            case SWAPGS -> systems.swapGs();
+            case SYSCALL -> systems.syscall(i);
+            case SYSRET -> systems.sysret();
+            case TIME -> systems.time(i);
+            case SEGMENT_READ -> systems.readSegment(i);
+            case BIT_STRING -> integers.bitString(i);
+            case CLD -> systems.cld();
+            case STRING -> systems.string(i);
         }
     }
 }

@@ -15,10 +15,13 @@ import org.xenolith.cpu.VcpuState;
  *   +0x14 i32  exit word                                 +0x58 u64 FXSAVE image for x87 code
  *   +0x18 u64  linear address of the running code page   +0x60 u64 TLB table of instruction fetches
  *   +0x20 u16  flags: low byte OF, high byte as LAHF     +0x68 u64 block table by host address
- *   +0x24 u32  MXCSR of the host                         +0x70 u64 next place in the jump cache's journal, +0x78 its end
+ *   +0x13 u8   AF of the flags is undefined
+ *   +0x24 u32  MXCSR of the host                         +0x70 u64 journal of the jump cache
+ *   +0x80      for user code: its TLB table, TLB table of fetches, jump cache, journal; +0xA0 for supervisor code
  *
  *   exit word: bits 0-3 reason, 4-15 offset in the code page, 16-21 instructions charged and not executed,
- *              22-24 log2 of the access size, 25-29 instructions for the interpreter, 30 the access must be aligned
+ *              22-24 log2 of the access size, 25-29 instructions for the interpreter, 30 the access must be aligned,
+ *              31 the instruction is in the shadow of STI
  * </pre>
  *
  * The scratch part belongs to the interpreter while that runs: everything here is set anew on each entry.
@@ -30,6 +33,9 @@ final class Context {
     static final int HELD = 0x10;
     static final int LOADABLE = 0x11;
     static final int STORED = 0x12;
+    /** Not 0: AF in the flags slot is undefined, and counts as clear. */
+    static final int AF_CLEARED = 0x13;
+
     static final int EXIT = 0x14;
     static final int PAGE = 0x18;
     static final int FLAGS = 0x20;
@@ -44,7 +50,11 @@ final class Context {
     static final int FETCH_TABLE = 0x60;
     static final int BLOCKS = 0x68;
     static final int JOURNAL = 0x70;
-    static final int JOURNAL_END = 0x78;
+
+    static final int USER = 0x80;
+    static final int SUPERVISOR = 0xA0;
+    /** Slots that belong to the running privilege, in the order of {@link #USER} and {@link #SUPERVISOR}. */
+    private static final int[] PRIVILEGED = {TABLE, FETCH_TABLE, JUMPS, JOURNAL};
 
     /** Bits of HELD and LOADABLE: XMM registers and MXCSR; the upper halves of YMM registers; the x87. */
     static final int SSE = 1;
@@ -52,7 +62,7 @@ final class Context {
     static final int AVX = 2;
     static final int X87 = 4;
 
-    /** Reasons: the address in rip has no translation in the jump cache. */
+    /** Reasons: the address in rip has no translation that emitted code can find. */
     static final int LOOKUP = 0;
     /** A direct branch inside the page that is not chained yet; the site is {@link #SITE_BYTES} before RESUME. */
     static final int CHAIN = 1;
@@ -70,20 +80,26 @@ final class Context {
     /** A block whose guest code was overwritten. */
     static final int DEAD = 8;
 
-    static final int REASONS = 9;
+    /** RDTSC and RDTSCP: Java puts the time into the state block. */
+    static final int TIME = 9;
+
+    static final int REASONS = 10;
 
     /** {@code mov dword [r14+EXIT], imm32; call exit}. */
     static final int SITE_BYTES = 13;
-
-    /** Jump cache: entries {linear address, code address}; see {@link JumpCache}. */
-    static final int JUMP_ENTRIES = 4096;
 
     /** Host register of each guest register, or -1 for those that live in the state block. */
     private static final int[] HOST = {0, 1, 2, 3, 15, 5, 6, 7, 8, 9, -1, -1, 12, 13, -1, -1};
 
     private static final int ALIGNED = 1 << 30;
+    private static final int SHADOWED = 1 << 31;
 
     private Context() {}
+
+    /** The slot of the running privilege that the n-th one of {@link #USER} or {@link #SUPERVISOR} goes into, n = 0..3. */
+    static int privileged(int n) {
+        return PRIVILEGED[n];
+    }
 
     static int host(int guest) {
         return HOST[guest];
@@ -96,6 +112,15 @@ final class Context {
     /** A TLB miss of an access that faults when it is not aligned. */
     static int aligned(int exit) {
         return exit | ALIGNED;
+    }
+
+    /** An exit at an instruction that follows STI: no interrupt may come before it. */
+    static int shadowed(int exit) {
+        return exit | SHADOWED;
+    }
+
+    static boolean isShadowed(int exit) {
+        return (exit & SHADOWED) != 0;
     }
 
     static int reason(int exit) {

@@ -8,6 +8,8 @@ import org.xenolith.cpu.decode.Insn;
 import org.xenolith.cpu.decode.Mem;
 import org.xenolith.translate.Emitted.Effect;
 import org.xenolith.translate.Emitted.Entry;
+import org.xenolith.translate.Emitted.Shape;
+import org.xenolith.translate.Exactness.Auxiliary;
 
 /**
  * The block that is being emitted: where its flags are, how it gets at memory, how it leaves.
@@ -60,8 +62,12 @@ final class Emission {
 
     int index;
 
+    private final boolean exact;
     private boolean inHost;
     private boolean inSlot;
+    /** AF of the flags now; KEPT from the slot means that {@link Context#AF_CLEARED} knows. */
+    private Auxiliary auxiliary;
+
     /** How to compute the current flags again, when nobody but a fault can see them; null when they must be kept. */
     private FlagRecipe elided;
 
@@ -74,8 +80,9 @@ final class Emission {
     private int atScale;
     private int atDisplacement;
 
-    Emission(Trampolines trampolines, Assembler assembler) {
+    Emission(Trampolines trampolines, Assembler assembler, boolean exact) {
         this.trampolines = trampolines;
+        this.exact = exact;
         a = assembler;
     }
 
@@ -89,6 +96,7 @@ final class Emission {
         inHost = false;
         inSlot = true;
         elided = null;
+        auxiliary = Auxiliary.KEPT;
         note = null;
     }
 
@@ -98,14 +106,31 @@ final class Emission {
 
     // ---------------------------------------------------------------- head and asides
 
-    /** Charges the block's instructions, and brings registers of the FPU into the host. */
-    void head() {
+    /**
+     * Charges the block's instructions, and brings registers of the FPU into the host.
+     *
+     * @param tail frame that must be mapped behind the block's page, or 0
+     */
+    void head(long tail) {
         int count = insns.size();
         int label = a.label();
         a.aluMemoryImmediate(Assembler.SUB, 3, STATE, Context.BUDGET, count);
         a.jcc(Assembler.LESS, label);
-        asides.add(new Aside(
-                label, Context.exit(Context.HEAD, start, count, 0, 0), null, -1, null, null, 0, 0));
+        asides.add(new Aside(label, Context.exit(Context.HEAD, start, count, 0, 0), null, -1, null, null, 0, 0));
+        if (tail != 0) {
+            int elsewhere = a.label();
+            a.load(3, T0, STATE, Context.PAGE);
+            a.lea(T0, T0, Assembler.NONE, 0, 4096);
+            Trampolines.fetchEntry(a, T1, T0);
+            a.aluMemory(Assembler.CMP, 3, T0, T1, Tlb.EXEC);
+            a.jcc(Assembler.NE, elsewhere);
+            a.aluMemory(Assembler.ADD, 3, T0, T1, Tlb.ADDEND);
+            a.constant(T1, tail);
+            a.alu(Assembler.CMP, 3, T0, T1);
+            a.jcc(Assembler.NE, elsewhere);
+            asides.add(new Aside(
+                    elsewhere, Context.exit(Context.INTERPRET, start, count, 0, 1), null, -1, null, null, 0, 0));
+        }
         int fpu = 0;
         for (Entry entry : entries) {
             fpu |= entry.fpu();
@@ -138,7 +163,7 @@ final class Emission {
             a.bind(aside.label);
             if (aside.flags != null) {
                 compute(aside.flags);
-                emitSave();
+                emitSave(aside.flags.clearsAuxiliary() ? Auxiliary.CLEARED : Auxiliary.DEFINED);
             }
             if (aside.va != null) {
                 linear(aside.va);
@@ -176,17 +201,20 @@ final class Emission {
             if (!inHost) {
                 throw new IllegalStateException("flags are needed that were dead");
             }
-            emitSave();
+            emitSave(auxiliary);
             inSlot = true;
         }
     }
 
-    private void emitSave() {
+    private void emitSave(Auxiliary af) {
         a.mov(3, T0, Assembler.RAX);
         a.lahf();
         a.setcc(0, Assembler.RAX);
         a.store(1, STATE, Context.FLAGS, Assembler.RAX);
         a.mov(3, Assembler.RAX, T0);
+        if (exact && af != Auxiliary.KEPT) {
+            a.storeByte(STATE, Context.AF_CLEARED, af == Auxiliary.CLEARED ? 1 : 0);
+        }
     }
 
     /** Host flags = the flags of an instruction executed before. */
@@ -248,6 +276,23 @@ final class Emission {
         inHost = false;
     }
 
+    /** Host flags are about to be destroyed by code that may leave: they are in the slot now. */
+    void clobberSaved() {
+        save();
+        inHost = false;
+    }
+
+    /** The instruction has put new flags into the slot. */
+    void flagsAreInSlot() {
+        inSlot = true;
+        inHost = false;
+        elided = null;
+        auxiliary = Auxiliary.KEPT;
+        if (exact) {
+            a.storeByte(STATE, Context.AF_CLEARED, 0);
+        }
+    }
+
     /** Brings the flags into the host's; destroys T0. */
     void need() {
         if (!inHost) {
@@ -267,18 +312,37 @@ final class Emission {
 
     /** Before an instruction that may read flags. */
     void before(Effect effect) {
-        if (effect == Effect.READS || effect == Effect.CHANGES) {
+        if (exact && Exactness.setsCarryOnly(insn())) {
+            save();
+        } else if (effect == Effect.READS || effect == Effect.CHANGES) {
             need();
         }
     }
 
     /** Behind an instruction that may set flags. */
     void after(Effect effect) {
-        if (effect == Effect.SETS || effect == Effect.CHANGES) {
+        if (exact && Exactness.setsCarryOnly(insn())) {
+            setCarry();
+        } else if (effect == Effect.SETS || effect == Effect.CHANGES) {
             inHost = true;
             inSlot = false;
             elided = effect == Effect.SETS ? FlagRecipe.of(insns, entries, index) : null;
+            Auxiliary now = exact ? Exactness.auxiliary(insn()) : Auxiliary.KEPT;
+            if (now != Auxiliary.KEPT) {
+                auxiliary = now;
+            }
         }
+    }
+
+    /** Flags slot = what it was, but for CF and OF, which are the host's. */
+    private void setCarry() {
+        a.rm(0, 0, Assembler.MAP_0F, 0x90, 0, STATE, Assembler.NONE, 0, Context.FLAGS);
+        a.setcc(Assembler.BELOW, T0);
+        a.aluMemoryImmediate(Assembler.AND, 0, STATE, Context.FLAGS + 1, ~1);
+        a.rm(0, 0, Assembler.MAP_1, 0x08, T0, STATE, Assembler.NONE, 0, Context.FLAGS + 1);
+        inHost = false;
+        inSlot = true;
+        elided = null;
     }
 
     // ---------------------------------------------------------------- leaving
@@ -291,7 +355,9 @@ final class Emission {
 
     /** The exit word for the instruction that is being emitted. */
     int exit(int reason, int sizeLog2, int handBack) {
-        return Context.exit(reason, start + insn().offset, insns.size() - index, sizeLog2, handBack);
+        int exit = Context.exit(reason, start + insn().offset, insns.size() - index, sizeLog2, handBack);
+        boolean shadowed = index > 0 && entries.get(index - 1).shape() == Shape.STI;
+        return shadowed ? Context.shadowed(exit) : exit;
     }
 
     /** A label; who jumps there with the flags saved has the current instruction executed by the interpreter. */
@@ -324,12 +390,24 @@ final class Emission {
             a.constant(T1, offset);
             a.lea(T0, T0, T1, 0, 0);
         }
-        a.jmpTo(trampolines.dispatch);
+        indirect();
+    }
+
+    /** Leaves for something that Java does behind the instruction, and comes back. */
+    void service(int reason) {
+        settle();
+        inHost = false;
+        int exit = exit(reason, 0, 1);
+        leave(exit);
     }
 
     /** Goes on at the linear address in T0. */
     void indirect() {
-        a.jmpTo(trampolines.dispatch);
+        // In place rather than shared: the host predicts where each branch goes.
+        Trampolines.jumpEntry(a, T1, T0);
+        a.aluMemory(Assembler.CMP, 3, T0, T1, 0);
+        a.jccTo(Assembler.NE, trampolines.dispatch);
+        Trampolines.jumpThrough(a);
     }
 
     // ---------------------------------------------------------------- x87 pointers
@@ -348,8 +426,7 @@ final class Emission {
             a.store(3, STATE, VcpuState.FDP - Context.BIAS, T0);
         }
         Insn i = insn();
-        note = new X87Note(
-                start + i.offset, (i.opcode & 7) << 8 | i.mod << 6 | (i.reg & 7) << 3 | i.rm & 7);
+        note = new X87Note(start + i.offset, (i.opcode & 7) << 8 | i.mod << 6 | (i.reg & 7) << 3 | i.rm & 7);
     }
 
     private void emitNote(X87Note n) {
@@ -438,13 +515,45 @@ final class Emission {
     void probe(Place p, int bytes, boolean write, boolean aligned) {
         clobber();
         int retry = a.label();
-        int miss = a.label();
         a.bind(retry);
         linear(p);
-        boolean simple = p.mapped();
-        if (!simple) {
+        if (!p.mapped()) {
             a.store(3, STATE, Context.VA, T0);
         }
+        lookUp(p.mapped() ? p : null, bytes, write, aligned, retry);
+    }
+
+    /**
+     * A probe for the element of a bit string.
+     *
+     * @param w its width, log2 of bytes
+     * @param index guest register with the bit offset, signed
+     */
+    void probeElement(Place p, int w, int index, boolean write) {
+        clobber();
+        int retry = a.label();
+        a.bind(retry);
+        linear(p);
+        int from = fetch(index, T1);
+        if (w == 2) {
+            // movsxd
+            a.rr(0, 3, Assembler.MAP_1, 0x63, T1, from);
+        } else {
+            a.mov(3, T1, from);
+        }
+        a.shift(Assembler.SAR, 3, T1, 3 + w);
+        a.lea(T0, T0, T1, w, 0);
+        a.store(3, STATE, Context.VA, T0);
+        lookUp(null, 1 << w, write, false, retry);
+    }
+
+    /**
+     * The probe of the linear address in T0.
+     *
+     * @param simple the place, when it can be computed again; else the address is in {@link Context#VA}
+     */
+    private void lookUp(Place simple, int bytes, boolean write, boolean aligned, int retry) {
+        int miss = a.label();
         // The slot of the access's last byte and the page of its first: a tag fits both only inside one page.
         if (bytes == 1 || aligned) {
             a.mov(3, T1, T0);
@@ -459,36 +568,41 @@ final class Emission {
         a.aluMemory(Assembler.CMP, 3, T0, T1, write ? Tlb.WRITE : Tlb.READ);
         a.jcc(Assembler.NE, miss);
         a.load(3, T1, T1, Tlb.ADDEND);
-        atBase = T1;
-        atIndex = Assembler.NONE;
-        atScale = 0;
-        atDisplacement = 0;
-        if (!simple) {
-            a.aluMemory(Assembler.ADD, 3, T1, STATE, Context.VA);
-        } else {
-            atDisplacement = p.displacement;
-            int base = p.base == VcpuState.ZERO ? Assembler.NONE : Context.host(p.base / 8);
-            if (p.index == VcpuState.ZERO) {
-                atIndex = base;
-            } else {
-                if (base >= 0) {
-                    a.alu(Assembler.ADD, 3, T1, base);
-                }
-                atIndex = Context.host(p.index / 8);
-                atScale = p.scale;
-            }
-        }
+        operand(simple);
         int sizeLog2 = 32 - Integer.numberOfLeadingZeros(bytes - 1);
         int exit = exit(write ? Context.MISS_WRITE : Context.MISS_READ, sizeLog2, 1);
         asides.add(new Aside(
                 miss,
                 aligned ? Context.aligned(exit) : exit,
-                simple ? p : null,
+                simple,
                 retry,
                 inSlot ? null : elided,
                 note,
                 0,
                 0));
+    }
+
+    /** T1 is the addend of an operand's page: says where {@link #at} finds the operand. */
+    private void operand(Place simple) {
+        atBase = T1;
+        atIndex = Assembler.NONE;
+        atScale = 0;
+        atDisplacement = 0;
+        if (simple == null) {
+            a.aluMemory(Assembler.ADD, 3, T1, STATE, Context.VA);
+            return;
+        }
+        atDisplacement = simple.displacement;
+        int base = simple.base == VcpuState.ZERO ? Assembler.NONE : Context.host(simple.base / 8);
+        if (simple.index == VcpuState.ZERO) {
+            atIndex = base;
+        } else {
+            if (base >= 0) {
+                a.alu(Assembler.ADD, 3, T1, base);
+            }
+            atIndex = Context.host(simple.index / 8);
+            atScale = simple.scale;
+        }
     }
 
     /** An instruction on the operand of the last probe. */

@@ -35,6 +35,11 @@ record FlagRecipe(How how, int w, int a, int b, long immediate) {
         NEG
     }
 
+    /** Whether the instruction leaves AF undefined, as its kind does. */
+    boolean clearsAuxiliary() {
+        return how == How.RESULT || how == How.TEST;
+    }
+
     /** The recipe for an instruction of a block if its flags are dead and the recipe holds wherever they could be seen; or null. */
     static FlagRecipe of(List<Insn> insns, List<Entry> entries, int index) {
         FlagRecipe recipe = of(insns.get(index));
@@ -44,7 +49,7 @@ record FlagRecipe(How how, int w, int a, int b, long immediate) {
         for (int j = index + 1; j < insns.size(); j++) {
             Insn i = insns.get(j);
             Effect effect = entries.get(j).effect();
-            if (i.row.endsBlock || effect == Effect.READS || effect == Effect.CHANGES) {
+            if (entries.get(j).shape().ends() || effect == Effect.READS || effect == Effect.CHANGES) {
                 return null;
             }
             if (effect == Effect.SETS) {

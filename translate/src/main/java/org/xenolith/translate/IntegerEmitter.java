@@ -151,8 +151,22 @@ final class IntegerEmitter {
         e.after(Effect.CHANGES);
     }
 
-    /** Emits an instruction as itself. */
-    void same(Insn i, Effect effect) {
+    /** BT and its kin on the element that the bit offset in a register points to. */
+    void bitString(Insn i) {
+        int w = i.operandSize;
+        e.probeElement(e.place(i.mem), w, i.reg, !i.row.semantics.equals("Bits.bt"));
+        // The host would reach beyond the operand as well: only the bit number inside stays.
+        a.mov(2, T0, e.fetch(i.reg, T0));
+        a.aluImmediate(Assembler.AND, 2, T0, (8 << w) - 1);
+        a.store(3, STATE, Context.TEMP, T0);
+        e.need();
+        a.load(3, T0, STATE, Context.TEMP);
+        e.at(i.lock ? Assembler.LOCK : 0, w, Assembler.MAP_0F, i.opcode, T0);
+        e.after(Effect.CHANGES);
+    }
+
+    /** Emits an instruction as itself, but for the value of its immediate operand if it has one. */
+    void same(Insn i, Effect effect, long value) {
         Row row = i.row;
         int flags = i.lock ? Assembler.LOCK : 0;
         int w = 2;
@@ -195,7 +209,7 @@ final class IntegerEmitter {
                 flags |= lowByte(i, regSpec, host);
             }
             e.at(flags, w, map, opcode, host);
-            immediate(i, immediate);
+            immediate(i, immediate, value);
             if (regSpec != null && Emitted.writes(i, regSpec)) {
                 e.put(i.reg, host);
             }
@@ -219,7 +233,7 @@ final class IntegerEmitter {
             } else {
                 a.rr(flags, w, map, opcode, regHost, rmHost);
             }
-            immediate(i, immediate);
+            immediate(i, immediate, value);
             if (rmSpec != null && (rmHost == T0 || rmHost == T1) && Emitted.writes(i, rmSpec)) {
                 e.put(i.rm, rmHost);
             }
@@ -239,10 +253,10 @@ final class IntegerEmitter {
         a.byte1(opcode);
     }
 
-    private void immediate(Insn i, OperandSpec spec) {
+    private void immediate(Insn i, OperandSpec spec, long value) {
         if (spec != null) {
             int w = spec.size() == 'v' ? i.operandSize : spec.width(i.operandSize);
-            a.immediate(w, i.imm);
+            a.immediate(w, value);
         }
     }
 

@@ -2,6 +2,7 @@ package org.xenolith.translate;
 
 import java.util.HashSet;
 import java.util.Set;
+import java.util.function.LongConsumer;
 import org.xenolith.cpu.CpuTracer;
 import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.EngineMeter;
@@ -14,6 +15,7 @@ import org.xenolith.cpu.core.Flags;
 import org.xenolith.cpu.core.GuestFault;
 import org.xenolith.cpu.core.Tlb;
 import org.xenolith.cpu.decode.Insn;
+import org.xenolith.cpu.decode.OperandSpec;
 import org.xenolith.cpu.interpret.Interpreter;
 import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.Raw;
@@ -49,10 +51,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private final TranslatedPages pages = new TranslatedPages(this::kill);
     private final JumpCache userJumps = new JumpCache();
     private final JumpCache kernelJumps = new JumpCache();
+    private final BlockTable table = new BlockTable();
     private final Linear linear = new Linear();
     private final byte[] patch = new byte[Context.SITE_BYTES];
     private final EngineMeter meter;
-    private boolean kernelHasLocalPages;
     private boolean traced;
     private long kills;
     private final Statistics statistics = new Statistics();
@@ -60,13 +62,14 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     /**
      * An engine around an interpreter, which nobody else may run from now on.
      *
+     * @param exact give bit for bit what the interpreter gives, on every host, also where the manuals leave that open
      * @throws IllegalStateException when the host gives no executable memory
      */
-    public TranslatingEngine(Interpreter inner) {
-        this(inner, CODE_BYTES);
+    public TranslatingEngine(Interpreter inner, boolean exact) {
+        this(inner, exact, CODE_BYTES);
     }
 
-    TranslatingEngine(Interpreter inner, long codeBytes) {
+    TranslatingEngine(Interpreter inner, boolean exact, long codeBytes) {
         this.inner = inner;
         state = inner.state();
         c = inner.cpu();
@@ -76,10 +79,12 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         memory = new CodeMemory(codeBytes);
         Set<String> features = new HashSet<>(HostProcessor.features(memory, assembler));
         boolean avx = features.contains("AVX");
+        // Java tells the time, whatever the host's processor can.
+        features.add("RDTSCP");
         features.removeIf(name -> !inner.hasFeature(name));
         fpu = new HostFpu(c);
         trampolines = new Trampolines(memory, assembler, avx);
-        translator = new BlockTranslator(memory, trampolines, assembler, features);
+        translator = new BlockTranslator(memory, trampolines, assembler, features, exact);
         c.setCodeWatch(new Watch(inner.codeWatch()));
     }
 
@@ -101,6 +106,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     @Override
     public void flushTlb() {
         inner.flushTlb();
+    }
+
+    @Override
+    public void forEachWritableFrame(LongConsumer hostFrame) {
+        inner.forEachWritableFrame(hostFrame);
     }
 
     @Override
@@ -156,9 +166,8 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             VcpuExit exit;
             if (c.mode != 3 || traced) {
                 exit = inner.run(Math.min(left, OTHER_MODE_SLICE));
-            } else if (Raw.getIntVolatile(base + VcpuState.SHADOW) != 0
-                    || (Raw.getIntVolatile(base + VcpuState.EVENTS) & eventMask()) != 0) {
-                exit = inner.run(1);
+            } else if (Raw.getIntVolatile(base + VcpuState.SHADOW) != 0 || eventPending()) {
+                exit = inner.step(1);
             } else {
                 exit = translated(left);
             }
@@ -173,11 +182,15 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         return c.flag(Flags.IF) ? -1 : ~VcpuState.EVENT_INTERRUPT;
     }
 
+    private boolean eventPending() {
+        return (Raw.getIntVolatile(base + VcpuState.EVENTS) & eventMask()) != 0;
+    }
+
     /** Runs translated code, or one hand-back; null to go on. */
     private VcpuExit translated(long left) {
         long code = find(state.rip());
         if (code == 0) {
-            return handBack(pendingHandBack, left);
+            return handBack(1, left);
         }
         long slice = Math.min(left, SLICE);
         Raw.putLong(context + Context.TABLE, c.dataTable());
@@ -187,10 +200,17 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         Raw.putByte(context + Context.STORED, (byte) 0);
         Raw.putLong(context + Context.IMAGE, fpu.image());
         Raw.putLong(context + Context.PAGE, state.rip() & -4096L);
+        Raw.putByte(context + Context.AF_CLEARED, (byte) 0);
         Raw.putShort(context + Context.FLAGS, (short) Context.flagsSlot(state.rflags()));
-        Raw.putLong(context + Context.JUMPS, jumps().address());
+        Raw.putLong(context + Context.JUMPS, jumps().table());
+        Raw.putLong(context + Context.JOURNAL, jumps().journal());
+        Raw.putLong(context + Context.FETCH_TABLE, c.fetchTable());
+        Raw.putLong(context + Context.BLOCKS, table.address());
+        privilege(Context.USER, 3, userJumps);
+        privilege(Context.SUPERVISOR, 0, kernelJumps);
         int exit;
         int reason;
+        boolean due = false;
         while (true) {
             meter.begin(EngineMeter.Phase.TRANSLATED_CODE);
             trampolines.run(base, code);
@@ -202,16 +222,29 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 }
                 Raw.putByte(context + Context.STORED, (byte) 0);
             }
+            if (state.cpl() != c.cpl) {
+                c.refresh();
+            }
             exit = Raw.getInt(context + Context.EXIT);
             reason = Context.reason(exit);
             statistics.exits[reason]++;
-            if (reason == Context.CHAIN) {
+            if ((reason == Context.CHAIN || reason == Context.LOOKUP || reason == Context.DEAD)
+                    && (Raw.getLong(context + Context.BUDGET) == 0 || eventPending())) {
+                // To look for the target would fetch from its page, and that is an access that the guest can see.
+                due = true;
+                code = 0;
+            } else if (reason == Context.CHAIN) {
                 code = chain(exit);
             } else if (reason == Context.LOOKUP) {
                 code = find(state.rip());
                 Raw.putLong(context + Context.PAGE, state.rip() & -4096L);
+            } else if (reason == Context.DEAD) {
+                code = look(Raw.getLong(context + Context.PAGE) + Context.offset(exit));
             } else if (reason == Context.MISS_READ || reason == Context.MISS_WRITE) {
                 code = fill(exit, reason == Context.MISS_WRITE) ? resume(stored) : 0;
+            } else if (reason == Context.TIME) {
+                putTime();
+                code = resume(stored);
             } else if (reason == Context.FPU_X87) {
                 code = fpu.makeImage() ? Raw.getLong(context + Context.RESUME) : 0;
             } else {
@@ -227,16 +260,36 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         }
         statistics.instructions += done;
         Raw.putLong(base + VcpuState.RETIRED, state.retired() + done);
-        state.setRflags(state.rflags() & ~Flags.ARITHMETIC
-                | Context.arithmetic(Raw.getShort(context + Context.FLAGS) & 0xffff));
+        long flags = Context.arithmetic(Raw.getShort(context + Context.FLAGS) & 0xffff);
+        if (Raw.getByte(context + Context.AF_CLEARED) != 0) {
+            flags &= ~Flags.AF;
+        }
+        state.setRflags(state.rflags() & ~Flags.ARITHMETIC | flags);
+        if (Context.isShadowed(exit)) {
+            state.setInt(VcpuState.SHADOW, 1);
+        }
         left -= done;
         return switch (reason) {
             case Context.INTERPRET, Context.MISS_READ, Context.MISS_WRITE -> handBack(Context.count(exit), left);
             case Context.HEAD -> left > 0 && left < Context.refund(exit) ? inner.run(left) : null;
             case Context.FPU, Context.FPU_X87 -> handBack(Context.refund(exit), left);
-            case Context.DEAD -> null;
-            default -> handBack(pendingHandBack, left);
+            default -> due ? null : handBack(1, left);
         };
+    }
+
+    /** What emitted code needs to enter a privilege level by itself. */
+    private void privilege(int slots, int level, JumpCache jumps) {
+        Raw.putLong(context + slots, c.dataTable(level));
+        Raw.putLong(context + slots + 8, c.fetchTable(level));
+        Raw.putLong(context + slots + 16, jumps.table());
+        Raw.putLong(context + slots + 24, jumps.journal());
+    }
+
+    /** RDTSC for emitted code. */
+    private void putTime() {
+        long time = c.world.timeStampCounter();
+        c.setGpr(VcpuState.RAX, time & 0xffffffffL);
+        c.setGpr(VcpuState.RDX, time >>> 32);
     }
 
     /** Where to go on behind an exit in the middle of a block, with the FPU registers that were there. */
@@ -260,13 +313,21 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         if (meter.details()) {
             inner.upcoming(now, this::countHandedBack);
         }
-        return inner.run(now);
+        return inner.step(now);
     }
 
     /** A star marks what is emitted, and was handed back for its operand. */
     private void countHandedBack(Insn insn) {
-        String name = insn.rep || insn.repne ? "rep " + insn.row.mnemonic : insn.row.mnemonic;
+        String name = (insn.rep || insn.repne ? "rep " : "") + insn.row.mnemonic + operands(insn);
         meter.addHandedBack(emits(insn) ? name + " *" : name);
+    }
+
+    private static String operands(Insn insn) {
+        StringBuilder s = new StringBuilder();
+        for (OperandSpec spec : insn.row.operands) {
+            s.append(s.isEmpty() ? " " : ",").append(spec.text());
+        }
+        return insn.mem == null ? s.toString() : s.append(" (memory)").toString();
     }
 
     private JumpCache jumps() {
@@ -275,53 +336,53 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     // ---------------------------------------------------------------- exits
 
-    /** Instructions for the interpreter when {@link #find} gave 0. */
-    private int pendingHandBack;
-
     /** Code for a linear address; 0 when the interpreter must go on there. */
     private long find(long rip) {
-        JumpCache jumps = jumps();
-        long code = jumps.find(rip);
-        if (code != 0) {
-            return code;
-        }
-        pendingHandBack = 1;
-        if (rip << CANONICAL_SHIFT >> CANONICAL_SHIFT != rip) {
-            return 0;
-        }
-        long frame;
-        long cr2 = state.getLong(VcpuState.CR2);
-        try {
-            frame = c.fetchPage(rip);
-        } catch (GuestFault fault) {
-            // The interpreter will meet it again, and deliver it.
-            state.setLong(VcpuState.CR2, cr2);
-            return 0;
-        }
+        long code = jumps().find(rip);
+        return code != 0 ? code : look(rip);
+    }
+
+    /** The same, whatever the jump cache says: it may know a dead block. */
+    private long look(long rip) {
+        long frame = fetch(rip);
         if (frame == 0) {
             return 0;
         }
-        TranslatedBlock block = block(frame, (int) rip & 4095);
-        if (block.instructions == 0) {
-            pendingHandBack = block.handBack;
-            return 0;
-        }
-        jumps.put(rip, block.code);
-        kernelHasLocalPages |= jumps == kernelJumps && !c.fetchedGlobal(rip);
-        return block.code;
+        long code = block(frame, rip).code;
+        jumps().put(rip, code);
+        return code;
     }
 
-    private TranslatedBlock block(long frame, int offset) {
+    /** Host frame of code at a linear address; 0 when fetching faults or nothing is there, for the interpreter to meet again. */
+    private long fetch(long va) {
+        if (va << CANONICAL_SHIFT >> CANONICAL_SHIFT != va) {
+            return 0;
+        }
+        long cr2 = state.getLong(VcpuState.CR2);
+        try {
+            return c.fetchPage(va);
+        } catch (GuestFault fault) {
+            state.setLong(VcpuState.CR2, cr2);
+            return 0;
+        }
+    }
+
+    private TranslatedBlock block(long frame, long rip) {
+        int offset = (int) rip & 4095;
         TranslatedBlock block = pages.find(frame + offset);
         if (block == null) {
             int outer = meter.begin(EngineMeter.Phase.TRANSLATION);
             if (memory.room() < BLOCK_BYTES) {
                 flush();
             }
-            block = translator.translate(frame, offset);
+            block = translator.translate(frame, offset, () -> fetch((rip | 4095) + 1));
             statistics.blocks++;
+            table.put(block);
             if (pages.add(block)) {
                 c.watchFrame(frame);
+            }
+            if (block.tail != 0 && pages.addTail(block)) {
+                c.watchFrame(block.tail);
             }
             meter.resume(outer);
         }
@@ -333,6 +394,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         statistics.flushes++;
         kills++;
         pages.clear();
+        table.clear();
         userJumps.clear();
         kernelJumps.clear();
         memory.reset(trampolines.size);
@@ -345,7 +407,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         long before = statistics.flushes;
         long code = find(rip);
         if (code != 0 && statistics.flushes == before) {
-            TranslatedBlock block = pages.find((c.fetchPage(rip) & -4096L) + Context.offset(exit));
+            TranslatedBlock block = pages.find(c.fetchPage(rip) + Context.offset(exit));
             if (block != null && block.code == code) {
                 block.addIncoming(site);
                 jump(site, code);
@@ -380,10 +442,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         for (int i = 0; i < block.incomingCount; i++) {
             unjump(block.incoming[i], Context.exit(Context.CHAIN, offset, 0, 0, 0));
         }
-        // Whoever comes through the jump cache meets an exit that looks the address up again.
+        table.remove(block);
+        // Whoever comes through a jump cache meets an exit that looks the address up again.
         unjump(block.code, Context.exit(Context.DEAD, offset, 0, 0, 0));
-        userJumps.clear();
-        kernelJumps.clear();
     }
 
     /** Fills the TLB for a missed access; false when the interpreter must execute the instruction. */
@@ -449,17 +510,18 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         public void mappingsChanged(boolean all) {
             first.mappingsChanged(all);
             userJumps.clear();
-            if (all || kernelHasLocalPages) {
+            if (c.tlb().takeLocalSupervisorCode() || all) {
                 kernelJumps.clear();
-                kernelHasLocalPages = false;
             }
         }
 
         @Override
         public void mappingChanged(long va) {
             first.mappingChanged(va);
-            userJumps.clearPage(va);
-            kernelJumps.clearPage(va);
+            if (c.tlb().mayHaveFetched(va)) {
+                userJumps.clearPage(va);
+                kernelJumps.clearPage(va);
+            }
         }
     }
 
@@ -493,6 +555,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     @Override
     public void close() {
+        table.close();
         fpu.close();
         userJumps.close();
         kernelJumps.close();

@@ -35,19 +35,29 @@ final class Machines implements AutoCloseable {
     private final Interpreter interpreter;
 
     Machines(boolean translate) {
+        this(translate, false);
+    }
+
+    /**
+     * @param exact the translator gives what the interpreter gives, also where the manuals leave that open
+     */
+    Machines(boolean translate, boolean exact) {
         for (int gfn = 0; gfn < BYTES >> 12; gfn++) {
             memory.map(gfn, machine.allocateFrame(), true);
         }
         World world = (World) Proxy.newProxyInstance(
                 World.class.getClassLoader(), new Class<?>[] {World.class}, (self, method, arguments) -> {
                     Class<?> type = method.getReturnType();
+                    if (method.getName().equals("timeStampCounter")) {
+                        return state.retired();
+                    }
                     return type == int.class
                             ? (Object) (-1)
                             : type == long.class ? (Object) 0L : type == boolean.class ? (Object) false : null;
                 });
         reset();
         interpreter = new Interpreter(state, world, memory);
-        engine = translate ? new TranslatingEngine(interpreter, 4 << 20) : interpreter;
+        engine = translate ? new TranslatingEngine(interpreter, exact, 4 << 20) : interpreter;
     }
 
     /** Tables, handlers, system registers and empty data as at the start. */
@@ -135,6 +145,13 @@ final class Machines implements AutoCloseable {
     byte[] data() {
         byte[] copy = new byte[(int) (STACK - DATA)];
         memory.read(DATA, copy, 0, copy.length);
+        return copy;
+    }
+
+    /** The page tables. */
+    byte[] tables() {
+        byte[] copy = new byte[0x4000];
+        memory.read(0x1000, copy, 0, copy.length);
         return copy;
     }
 

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import java.util.function.Predicate;
 import org.xenolith.cpu.CpuTracer;
 import org.xenolith.cpu.CpuidPolicy;
@@ -18,6 +19,7 @@ import org.xenolith.cpu.core.Cpu;
 import org.xenolith.cpu.core.Flags;
 import org.xenolith.cpu.core.GuestFault;
 import org.xenolith.cpu.core.Interrupts;
+import org.xenolith.cpu.core.Uncounted;
 import org.xenolith.cpu.decode.CodeBytes;
 import org.xenolith.cpu.decode.Decoder;
 import org.xenolith.cpu.decode.Insn;
@@ -73,6 +75,9 @@ public final class Interpreter implements Engine, AutoCloseable {
     /** Pages, by the low bits of their number, that jumps were cached into: spares INVLPG of data the flush. */
     private final long[] jumpPages = new long[JUMP_PAGES / 64];
 
+    /** Instructions that a block made now may have. */
+    private int blockLimit = MAX_BLOCK;
+
     private final EngineMeter meter = new EngineMeter();
     private CpuTracer tracer;
     private long seenCr0;
@@ -121,6 +126,11 @@ public final class Interpreter implements Engine, AutoCloseable {
     }
 
     @Override
+    public void forEachWritableFrame(LongConsumer hostFrame) {
+        c.tlb().forEachWritable(hostFrame);
+    }
+
+    @Override
     public void invalidateFrame(long gfn) {
         long frame = c.memory.frameForRead(gfn);
         if (frame != 0) {
@@ -145,12 +155,32 @@ public final class Interpreter implements Engine, AutoCloseable {
 
     @Override
     public VcpuExit run(long budget) {
+        enter();
+        return execute(budget);
+    }
+
+    /**
+     * Runs a few instructions that translated code leaves to this engine, within a run that began with {@link #enter}:
+     * since then nobody but translated code has changed the state block, and nothing of it that {@link Cpu#refresh} reads.
+     * Decodes no more than what is to run.
+     */
+    public VcpuExit step(int count) {
+        Flags.setArithmetic(c, state.rflags());
+        blockLimit = count;
+        try {
+            return execute(count);
+        } finally {
+            blockLimit = MAX_BLOCK;
+        }
+    }
+
+    private VcpuExit execute(long budget) {
         int outer = meter.begin(EngineMeter.Phase.INTERPRETER);
         long before = state.retired();
-        enter();
         try {
             return loop(budget);
         } finally {
+            c.uncounted = false;
             Raw.putLong(c.base + VcpuState.RFLAGS, Flags.get(c));
             meter.addInterpreted(state.retired() - before);
             meter.resume(outer);
@@ -176,6 +206,7 @@ public final class Interpreter implements Engine, AutoCloseable {
      */
     public void upcoming(int count, Consumer<Insn> to) {
         long cr2 = state.getLong(VcpuState.CR2);
+        blockLimit = count;
         try {
             Block block = lookup();
             for (int i = 0; i < count && i < block.instructions; i++) {
@@ -183,6 +214,8 @@ public final class Interpreter implements Engine, AutoCloseable {
             }
         } catch (GuestFault fault) {
             state.setLong(VcpuState.CR2, cr2);
+        } finally {
+            blockLimit = MAX_BLOCK;
         }
     }
 
@@ -207,6 +240,7 @@ public final class Interpreter implements Engine, AutoCloseable {
         long efer = state.getLong(VcpuState.EFER);
         if (cr0 != seenCr0 || cr3 != seenCr3 || cr4 != seenCr4 || efer != seenEfer) {
             c.flushTlb();
+            remember();
         }
         if (stepping()) {
             state.raise(VcpuState.EVENT_STEP);
@@ -231,6 +265,7 @@ public final class Interpreter implements Engine, AutoCloseable {
                     if (n > left) {
                         break;
                     }
+                    c.uncounted = n > 1;
                     Op[] ops = block.ops;
                     int length = ops.length;
                     for (i = 0; i < length; i++) {
@@ -243,6 +278,7 @@ public final class Interpreter implements Engine, AutoCloseable {
                         return leave();
                     }
                 }
+                c.uncounted = false;
                 block = null;
                 if (left <= 0) {
                     return leave(VcpuExit.BudgetSpent.INSTANCE);
@@ -263,6 +299,7 @@ public final class Interpreter implements Engine, AutoCloseable {
                     return leave();
                 }
             } catch (GuestFault fault) {
+                c.uncounted = false;
                 if (block != null && i < block.ops.length && i >= 0) {
                     int done = Math.min(i, block.instructions);
                     left -= done;
@@ -285,6 +322,14 @@ public final class Interpreter implements Engine, AutoCloseable {
                 Raw.putLong(retiredAt, retired);
                 c.setRip(c.wrapRip(c.rip() + block.offsets[i], block.mode));
                 block = null;
+            } catch (Uncounted alone) {
+                left -= i;
+                retired += i;
+                Raw.putLong(retiredAt, retired);
+                c.setRip(c.wrapRip(c.rip() + block.offsets[i], block.mode));
+                block = null;
+                // Sends the instruction through the slow gear, which counts it by itself and then looks at events.
+                state.raise(VcpuState.EVENT_STEP);
             } catch (RuntimeException | Error e) {
                 throw e;
             } catch (Throwable e) {
@@ -300,11 +345,15 @@ public final class Interpreter implements Engine, AutoCloseable {
     }
 
     private VcpuExit leave(VcpuExit exit) {
+        remember();
+        return exit;
+    }
+
+    private void remember() {
         seenCr0 = state.getLong(VcpuState.CR0);
         seenCr3 = state.getLong(VcpuState.CR3);
         seenCr4 = state.getLong(VcpuState.CR4);
         seenEfer = state.getLong(VcpuState.EFER);
-        return exit;
     }
 
     // ---------------------------------------------------------------- events
@@ -571,7 +620,7 @@ public final class Interpreter implements Engine, AutoCloseable {
             if (pages.operations() > MAX_OPERATIONS) {
                 forgetCode();
             }
-            block = decode(va, MAX_BLOCK);
+            block = decode(va, blockLimit);
             if (pages.add(block)) {
                 c.watchFrame(frame);
             }
@@ -595,12 +644,14 @@ public final class Interpreter implements Engine, AutoCloseable {
         return block;
     }
 
-    /** Starts the cache of decoded code anew: it must not grow with everything that a guest ever ran. */
+    /**
+     * Starts the cache of decoded code anew: it must not grow with everything that a guest ever ran. The TLB stays: when it
+     * forgets must not depend on how much an engine has decoded. Pages still watched there cost one slow store.
+     */
     private void forgetCode() {
         pages.clear();
         Arrays.fill(jumpTags, 0);
         Arrays.fill(jumpBlocks, null);
-        c.flushTlb();
     }
 
     private void rememberPage(long va) {
@@ -649,6 +700,7 @@ public final class Interpreter implements Engine, AutoCloseable {
                 }
                 throw fault;
             }
+            fetcher.mayCross = false;
             if (insn == null || !insn.row.allowed(features, insn.vexL) || insn.row.vex && !c.protectedMode) {
                 if (count > 0) {
                     break;
@@ -657,10 +709,10 @@ public final class Interpreter implements Engine, AutoCloseable {
                         ? c.generalProtection(0)
                         : c.undefined();
             }
+            if (count > 0 && insn.row.beginsBlock) {
+                break;
+            }
             if (insn.next > pageLeft) {
-                if (count > 0) {
-                    break;
-                }
                 straddles = true;
                 ended = true;
             }
@@ -694,7 +746,10 @@ public final class Interpreter implements Engine, AutoCloseable {
         }
     }
 
-    /** Guest code as the decoder reads it; crosses into the next page only when the decoder does. */
+    /**
+     * Guest code as the decoder reads it. Only the first instruction of a block may cross into the next page, because it is
+     * executed at once: looking ahead would set the accessed bit of a page that the guest perhaps never comes to.
+     */
     private final class Fetcher implements CodeBytes {
         private long va;
         private long first;
@@ -702,9 +757,12 @@ public final class Interpreter implements Engine, AutoCloseable {
         /** Host frame of the second page, or 0 while nobody looked. */
         private long second;
 
+        private boolean mayCross;
+
         void start(long linearAddress) {
             va = linearAddress;
             second = 0;
+            mayCross = true;
             first = c.fetchPage(linearAddress);
             if (first == 0) {
                 throw c.undefined();
@@ -723,6 +781,9 @@ public final class Interpreter implements Engine, AutoCloseable {
                 return Raw.getByte(first + at) & 0xff;
             }
             if (second == 0) {
+                if (!mayCross) {
+                    throw c.undefined();
+                }
                 second = c.fetchPage(c.wrapLinear((va | 4095) + 1));
                 if (second == 0) {
                     throw c.undefined();

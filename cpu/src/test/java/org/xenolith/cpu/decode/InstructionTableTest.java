@@ -104,7 +104,8 @@ class InstructionTableTest {
                             "st",
                             "ulp",
                             "whole",
-                            "wgpr");
+                            "wgpr",
+                            "begin");
         }
     }
 }
