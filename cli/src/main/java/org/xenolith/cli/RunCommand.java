@@ -15,6 +15,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import org.xenolith.cpu.CpuLevel;
 import org.xenolith.image.DebianPackages;
 import org.xenolith.image.GuestSession;
 import org.xenolith.image.ImageException;
@@ -102,6 +103,13 @@ final class RunCommand implements Callable<Integer> {
             names = {"-t", "--tty"},
             description = "Give COMMAND a terminal: for editors and other full-screen programs.")
     private boolean tty;
+
+    @Option(
+            names = "--cpu",
+            paramLabel = "LEVEL",
+            description =
+                    "The processor that the guest sees: ${COMPLETION-CANDIDATES}. v3 has AVX2; host is v3 without what this host lacks. Default: ${DEFAULT-VALUE}")
+    private CpuLevel cpu = DomainConfig.DEFAULT_CPU;
 
     @Option(
             names = "--engine",
@@ -224,6 +232,7 @@ final class RunCommand implements Callable<Integer> {
             DomainConfig.Builder config = DomainConfig.of(kernelFile(packages))
                     .kernelCache(options.cache().resolve("kernels"))
                     .memoryBytes(size.bytes())
+                    .cpu(cpu)
                     .engine(engine)
                     .deterministic(deterministic)
                     .commandLine(commandLine(session));

@@ -89,8 +89,8 @@ public final class Domain implements AutoCloseable {
             SecureRandom random = new SecureRandom();
             LongSupplier randomness = config.deterministic() ? seeded::nextLong : random::nextLong;
             DomainClock clock = config.deterministic() ? new VirtualClock(VIRTUAL_SPEED, 0) : new HostClock();
-            CpuidPolicy standard = CpuidPolicy.standard();
-            CpuidPolicy policy = config.forcedEmulation() ? standard.withForcedEmulation() : standard;
+            CpuidPolicy chosen = config.cpu().policy();
+            CpuidPolicy policy = config.forcedEmulation() ? chosen.withForcedEmulation() : chosen;
             SharedCode shared = config.vcpus() > 1 ? new SharedCode(machine, config.vcpus()) : null;
             DomainParts parts = new DomainParts(
                     machine,

@@ -290,6 +290,9 @@ final class Emitted {
     }
 
     private static Entry think(Row row) {
+        if (row.isVexVector()) {
+            return null;
+        }
         String name = name(row);
         Entry entry = ENTRIES.get(name);
         if (entry != null) {

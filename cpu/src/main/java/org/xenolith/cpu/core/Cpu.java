@@ -47,9 +47,13 @@ public final class Cpu implements AutoCloseable {
     public boolean sseBlocked;
     /** x87 and MMX instructions raise #UD or #NM now. */
     public boolean x87Blocked;
+    /** VEX-encoded vector instructions raise #UD or #NM now: {@link #avxFault} says which. */
+    public boolean avxBlocked;
 
     /** Exceptions (MXCSR bits 0-5) that the lanes of the running SIMD floating-point instruction have met so far. */
     public int simdExceptions;
+    /** More lanes of the running instruction follow: the end of this one is not yet the time to raise anything. */
+    public boolean simdCollecting;
 
     /** Physical address width that page tables may use. */
     public int physicalBits = 46;
@@ -241,6 +245,11 @@ public final class Cpu implements AutoCloseable {
         return base + VcpuState.XMM + n * 16L;
     }
 
+    /** State-block address of the upper half of ymm register {@code n}. */
+    public long ymmHigh(int n) {
+        return base + VcpuState.YMM_HIGH + n * 16L;
+    }
+
     /** State-block address of 256 bytes of scratch memory. */
     public long scratch() {
         return base + VcpuState.SCRATCH;
@@ -295,7 +304,27 @@ public final class Cpu implements AutoCloseable {
         boolean unavailable = (cr0 & (Cr0.EM | Cr0.TS)) != 0;
         x87Blocked = unavailable;
         sseBlocked = unavailable || (control(VcpuState.CR4) & Cr4.OSFXSR) == 0;
+        avxBlocked = !avxEnabled() || (cr0 & Cr0.TS) != 0;
         refreshAccessClass();
+    }
+
+    /** Protected mode with an XCR0 that enables SSE and AVX state. */
+    private boolean avxEnabled() {
+        return protectedMode
+                && (control(VcpuState.CR4) & Cr4.OSXSAVE) != 0
+                && (control(VcpuState.XCR0) & Xcr0.AVX_MASK) == Xcr0.AVX_MASK;
+    }
+
+    /** The fault of a VEX-encoded vector instruction while {@link #avxBlocked}. */
+    public GuestFault avxFault() {
+        return fault(avxEnabled() ? GuestFault.NM : GuestFault.UD);
+    }
+
+    /** Raises the fault of a vector instruction that may not be executed now; {@code vex} says which rules are its. */
+    public void requireVectors(boolean vex) {
+        if (vex ? avxBlocked : sseBlocked) {
+            throw vex ? avxFault() : sseFault();
+        }
     }
 
     /** The fault of an SSE instruction while {@link #sseBlocked}. */

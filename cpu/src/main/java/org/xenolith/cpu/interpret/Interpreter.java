@@ -730,7 +730,7 @@ public final class Interpreter implements Engine, AutoCloseable {
                 throw fault;
             }
             fetcher.mayCross = false;
-            if (insn == null || insn.row.feature != null && !features.test(insn.row.feature)) {
+            if (insn == null || !insn.row.allowed(features, insn.vexL) || insn.row.vex && !c.protectedMode) {
                 if (count > 0) {
                     break;
                 }

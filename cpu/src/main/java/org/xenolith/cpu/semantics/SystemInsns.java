@@ -1,5 +1,6 @@
 package org.xenolith.cpu.semantics;
 
+import org.xenolith.cpu.CpuidPolicy;
 import org.xenolith.cpu.VcpuExit;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.core.Cpu;
@@ -214,6 +215,10 @@ public final class SystemInsns {
         c.world.cpuid(leaf, (int) c.reg(2, VcpuState.RCX), result);
         if (leaf == 1 && (c.control(VcpuState.CR4) & Cr4.OSXSAVE) != 0) {
             result[2] |= CPUID1_ECX_OSXSAVE;
+        }
+        if (leaf == CpuidPolicy.EXTENDED_STATE && result[1] != 0 && ((int) c.reg(2, VcpuState.RCX) & ~1) == 0) {
+            // The size of the area for what is enabled now.
+            result[1] = Fxsave.imageBytes(c.control(VcpuState.XCR0));
         }
         c.setReg(2, VcpuState.RAX, result[0] & 0xffffffffL);
         c.setReg(2, VcpuState.RBX, result[1] & 0xffffffffL);
