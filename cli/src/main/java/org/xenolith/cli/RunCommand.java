@@ -15,10 +15,12 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import org.xenolith.cpu.CpuLevel;
 import org.xenolith.image.DebianPackages;
 import org.xenolith.image.GuestSession;
 import org.xenolith.image.ImageException;
 import org.xenolith.services.symbols.SymbolTable;
+import org.xenolith.toolstack.Domain;
 import org.xenolith.toolstack.DomainConfig;
 import org.xenolith.toolstack.EngineKind;
 import org.xenolith.toolstack.TraceConfig;
@@ -103,6 +105,13 @@ final class RunCommand implements Callable<Integer> {
     private boolean tty;
 
     @Option(
+            names = "--cpu",
+            paramLabel = "LEVEL",
+            description =
+                    "The processor that the guest sees: ${COMPLETION-CANDIDATES}. v3 has AVX2; host is v3 without what this host lacks. Default: ${DEFAULT-VALUE}")
+    private CpuLevel cpu = DomainConfig.DEFAULT_CPU;
+
+    @Option(
             names = "--engine",
             paramLabel = "NAME",
             description =
@@ -175,6 +184,20 @@ final class RunCommand implements Callable<Integer> {
             description = "What to run in the guest in place of a shell.")
     private List<String> command = List.of();
 
+    /** Starts in the background what takes long and is needed whatever the options say. */
+    static void prepare() {
+        Thread.ofPlatform()
+                .daemon()
+                .name("prepare")
+                .uncaughtExceptionHandler((thread, e) -> {
+                    // Whoever needs what failed here meets it again, and tells.
+                })
+                .start(() -> {
+                    HostTerminal.errorIsTerminal();
+                    Domain.prepare();
+                });
+    }
+
     @Override
     public Integer call() throws Exception {
         MemorySize size = memory.check(MemorySize.ofHost());
@@ -209,6 +232,7 @@ final class RunCommand implements Callable<Integer> {
             DomainConfig.Builder config = DomainConfig.of(kernelFile(packages))
                     .kernelCache(options.cache().resolve("kernels"))
                     .memoryBytes(size.bytes())
+                    .cpu(cpu)
                     .engine(engine)
                     .deterministic(deterministic)
                     .commandLine(commandLine(session));

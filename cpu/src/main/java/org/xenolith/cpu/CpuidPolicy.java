@@ -7,13 +7,17 @@ import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Predicate;
 import org.xenolith.cpu.core.Cr4;
+import org.xenolith.cpu.core.Xcr0;
+import org.xenolith.cpu.decode.InsnTable;
+import org.xenolith.cpu.decode.Row;
 
 /**
  * What CPUID tells a guest, and which instructions it therefore has. Immutable; the hypervisor overlays APIC ids and
  * its own leaves.
  *
- * <p>The standard policy says GenuineIntel, family 6, model 0x36: an in-order core without speculation, which is what
+ * <p>All policies say GenuineIntel, family 6, model 0x36: an in-order core without speculation, which is what
  * an interpreter is, and which kernels know to need no mitigation against speculative side channels: no page-table
  * isolation, no retpolines. Intel rather than AMD also because leaf 0x16 then gives the clock at once, where kernels on
  * AMD first look for a timer chip, a hundred thousand port reads long.
@@ -22,9 +26,17 @@ public final class CpuidPolicy {
     private static final int MAX_BASIC = 0x16;
     private static final int MAX_EXTENDED = 0x80000008;
     private static final int EXTENDED = 0x80000000;
+    /** The leaf that describes the state components of XSAVE. */
+    public static final int EXTENDED_STATE = 0xD;
+
     private static final int SIGNATURE = 0x00030661; // family 6, model 0x36, stepping 1
     private static final int PHYSICAL_BITS = 46;
     private static final int LINEAR_BITS = 48;
+    private static final int XSAVE_BYTES = 512 + 64;
+    private static final int AVX_BYTES = 256;
+    /** Number of the AVX state component, and so of its subleaf. */
+    private static final int AVX_COMPONENT = 2;
+
     private static final int CRYSTAL_HERTZ = 25_000_000;
     private static final int DEFAULT_TSC_KILOHERTZ = 1_000_000;
     private static final String BRAND = "Xenolith virtual processor";
@@ -80,16 +92,43 @@ public final class CpuidPolicy {
         return List.copyOf(words);
     }
 
-    /** Everything that is implemented and does not slow guests down. */
-    public static CpuidPolicy standard() {
+    private static CpuidPolicy of(Predicate<Feature> shown) {
         EnumSet<Feature> wanted = EnumSet.allOf(Feature.class);
-        wanted.removeIf(feature -> feature.level() == Feature.Level.OPTIONAL);
+        wanted.removeIf(shown.negate());
         return new CpuidPolicy(wanted, DEFAULT_TSC_KILOHERTZ, false);
+    }
+
+    /** What x86-64-v2 asks for and all that goes without AVX, as far as it does not slow guests down. */
+    public static CpuidPolicy v2() {
+        return of(feature -> feature.level().compareTo(Feature.Level.V3) < 0);
+    }
+
+    /** {@link #v2} with what x86-64-v3 has besides: AVX, AVX2, FMA, F16C, and XSAVE, which they need. */
+    public static CpuidPolicy v3() {
+        return of(feature -> feature.level() != Feature.Level.OPTIONAL);
+    }
+
+    /**
+     * {@link #v3} without the instructions that the host's processor lacks, so that an engine can pass on to it all that the
+     * guest uses. Features of the platform and of the kernel's part of the processor do not depend on the host.
+     *
+     * @param hostFeatures names of the host's features: {@link HostFeatures#names}
+     */
+    public static CpuidPolicy host(Set<String> hostFeatures) {
+        Set<String> instructions = new HashSet<>();
+        for (Row row : InsnTable.get().rows()) {
+            if (!row.has("sys")) {
+                instructions.addAll(row.features);
+                instructions.addAll(row.features256);
+            }
+        }
+        return of(feature -> feature.level() != Feature.Level.OPTIONAL
+                && (!instructions.contains(feature.name()) || hostFeatures.contains(feature.name())));
     }
 
     /** Everything that is implemented. */
     public static CpuidPolicy everything() {
-        return new CpuidPolicy(EnumSet.allOf(Feature.class), DEFAULT_TSC_KILOHERTZ, false);
+        return of(feature -> true);
     }
 
     /** This policy with one more feature (needs those that it needs to be shown too). */
@@ -134,7 +173,7 @@ public final class CpuidPolicy {
 
     /** ECX means something on input for these leaves only; elsewhere programs leave anything in it. */
     private static boolean hasSubleaves(int leaf) {
-        return leaf == 4 || leaf == 7 || leaf == 0xB || leaf == 0xD;
+        return leaf == 4 || leaf == 7 || leaf == 0xB || leaf == EXTENDED_STATE;
     }
 
     /** Fills {@code result} with eax, ebx, ecx and edx of a leaf. Leaves that do not exist are zero. */
@@ -169,7 +208,7 @@ public final class CpuidPolicy {
                     result[2] |= (subleaf + 1) << 8;
                 }
             }
-            case 0xD -> extendedState(subleaf, result);
+            case EXTENDED_STATE -> extendedState(subleaf, result);
             case 0x15 -> {
                 result[0] = CRYSTAL_HERTZ / 1000;
                 result[1] = tscKilohertz;
@@ -214,18 +253,25 @@ public final class CpuidPolicy {
         result[2] = sets - 1;
     }
 
-    /** x87 and SSE state: 512 bytes and the header. */
+    /**
+     * x87 and SSE state: 512 bytes and the header; AVX state behind it. The processor itself replaces ebx of the first
+     * two subleaves by the size of what XCR0 enables.
+     */
     private void extendedState(int subleaf, int[] result) {
         if (!features.contains(Feature.XSAVE)) {
             return;
         }
-        int size = 512 + 64;
+        boolean avx = features.contains(Feature.AVX);
+        int size = avx ? XSAVE_BYTES + AVX_BYTES : XSAVE_BYTES;
         if (subleaf == 0) {
-            result[0] = 3;
-            result[1] = size;
+            result[0] = (int) (Xcr0.X87 | Xcr0.SSE | (avx ? Xcr0.AVX : 0));
+            result[1] = XSAVE_BYTES;
             result[2] = size;
         } else if (subleaf == 1 && features.contains(Feature.XSAVEC)) {
-            result[1] = size;
+            result[1] = XSAVE_BYTES;
+        } else if (subleaf == AVX_COMPONENT && avx) {
+            result[0] = AVX_BYTES;
+            result[1] = XSAVE_BYTES;
         }
     }
 

@@ -38,6 +38,7 @@ public enum Feature {
     SSE3(1, 0, Register.ECX, 0, Level.V2, 0, "SSE2"),
     PCLMULQDQ(1, 0, Register.ECX, 1, Level.EXTRA, 0, "SSE2"),
     SSSE3(1, 0, Register.ECX, 9, Level.V2, 0, "SSE3"),
+    FMA(1, 0, Register.ECX, 12, Level.V3, 0, "AVX"),
     CX16(1, 0, Register.ECX, 13, Level.V2),
     /** Without address-space tags in the TLB it only makes kernels do more work. */
     PCID(1, 0, Register.ECX, 17, Level.OPTIONAL, Cr4.PCIDE, "LM"),
@@ -49,8 +50,10 @@ public enum Feature {
     /** With it and {@link #ARAT} kernels do without the legacy timer, which is not there. */
     TSC_DEADLINE(1, 0, Register.ECX, 24, Level.EXTRA, 0, "APIC"),
     AES(1, 0, Register.ECX, 25, Level.EXTRA, 0, "SSE2"),
-    /** Kernels that see it save more state more slowly than FXSAVE does, for registers that are not there. */
-    XSAVE(1, 0, Register.ECX, 26, Level.OPTIONAL, Cr4.OSXSAVE, "FXSR"),
+    /** Without {@link #AVX}, kernels would only save the state of FXSAVE more slowly. */
+    XSAVE(1, 0, Register.ECX, 26, Level.V3, Cr4.OSXSAVE, "FXSR"),
+    AVX(1, 0, Register.ECX, 28, Level.V3, 0, "XSAVE", "SSE42"),
+    F16C(1, 0, Register.ECX, 29, Level.V3, 0, "AVX"),
     RDRAND(1, 0, Register.ECX, 30, Level.EXTRA),
     HYPERVISOR(1, 0, Register.ECX, 31, Level.BASE),
     // Leaf 6: power management.
@@ -59,6 +62,7 @@ public enum Feature {
     FSGSBASE(7, 0, Register.EBX, 0, Level.EXTRA, Cr4.FSGSBASE, "LM"),
     TSC_ADJUST(7, 0, Register.EBX, 1, Level.OPTIONAL, 0, "TSC"),
     BMI1(7, 0, Register.EBX, 3, Level.EXTRA),
+    AVX2(7, 0, Register.EBX, 5, Level.V3, 0, "AVX"),
     SMEP(7, 0, Register.EBX, 7, Level.EXTRA, Cr4.SMEP),
     BMI2(7, 0, Register.EBX, 8, Level.EXTRA),
     ERMS(7, 0, Register.EBX, 9, Level.EXTRA),
@@ -75,10 +79,12 @@ public enum Feature {
     UMIP(7, 0, Register.ECX, 2, Level.EXTRA, Cr4.UMIP),
     RDPID(7, 0, Register.ECX, 22, Level.EXTRA),
     FSRM(7, 0, Register.EDX, 4, Level.EXTRA, 0, "ERMS"),
+    /** Kernels that do not see it serialize by IRET to the next instruction, a hundred thousand times in a boot. */
+    SERIALIZE(7, 0, Register.EDX, 14, Level.EXTRA),
     ARCH_CAPABILITIES(7, 0, Register.EDX, 29, Level.EXTRA, 0, "MSR"),
     // Leaf 0xD, subleaf 1.
-    XSAVEOPT(0xD, 1, Register.EAX, 0, Level.OPTIONAL, 0, "XSAVE"),
-    XSAVEC(0xD, 1, Register.EAX, 1, Level.OPTIONAL, 0, "XSAVE"),
+    XSAVEOPT(0xD, 1, Register.EAX, 0, Level.V3, 0, "XSAVE"),
+    XSAVEC(0xD, 1, Register.EAX, 1, Level.V3, 0, "XSAVE"),
     // Extended leaf 1.
     LAHF_LM(0x80000001, 0, Register.ECX, 0, Level.V2, 0, "LM"),
     LZCNT(0x80000001, 0, Register.ECX, 5, Level.EXTRA),
@@ -97,8 +103,10 @@ public enum Feature {
         BASE,
         /** Guests of the x86-64-v2 level and up. */
         V2,
-        /** Beyond v2, shown by default. */
+        /** Beyond v2, for all guests: what is no matter of registers that a kernel must save. */
         EXTRA,
+        /** Guests of the x86-64-v3 level and up. */
+        V3,
         /** Implemented, but hidden unless asked for, because it makes guests slower here. */
         OPTIONAL
     }

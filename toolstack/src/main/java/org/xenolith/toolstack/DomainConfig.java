@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.xenolith.cpu.CpuLevel;
 import org.xenolith.services.symbols.SymbolTable;
 
 /**
@@ -17,6 +18,7 @@ import org.xenolith.services.symbols.SymbolTable;
  * @param commandLine of the kernel
  * @param memoryBytes RAM
  * @param vcpus virtual CPUs
+ * @param cpu the processor that the guest sees
  * @param engine who executes the instructions
  * @param deterministic time is derived from retired instructions, and randomness from a seed
  * @param forcedEmulation UD2 followed by "xen" is a prefix, as test programs for emulators want it, and not #UD
@@ -31,12 +33,14 @@ public record DomainConfig(
         String commandLine,
         long memoryBytes,
         int vcpus,
+        CpuLevel cpu,
         EngineKind engine,
         boolean deterministic,
         boolean forcedEmulation,
         Optional<TraceConfig> trace,
         Optional<SymbolTable> symbols) {
     public static final long DEFAULT_MEMORY = 512L << 20;
+    public static final CpuLevel DEFAULT_CPU = CpuLevel.V2;
 
     public DomainConfig {
         ramdisk = List.copyOf(ramdisk);
@@ -56,6 +60,7 @@ public record DomainConfig(
         private String commandLine = "console=hvc0";
         private long memoryBytes = DEFAULT_MEMORY;
         private int vcpus = 1;
+        private CpuLevel cpu = DEFAULT_CPU;
         private EngineKind engine = EngineKind.AUTO;
         private boolean deterministic;
         private boolean forcedEmulation;
@@ -102,6 +107,11 @@ public record DomainConfig(
             return this;
         }
 
+        public Builder cpu(CpuLevel value) {
+            cpu = value;
+            return this;
+        }
+
         public Builder engine(EngineKind value) {
             engine = value;
             return this;
@@ -136,6 +146,7 @@ public record DomainConfig(
                     commandLine,
                     memoryBytes,
                     vcpus,
+                    cpu,
                     engine,
                     deterministic,
                     forcedEmulation,

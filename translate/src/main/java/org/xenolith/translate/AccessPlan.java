@@ -164,7 +164,7 @@ final class AccessPlan {
 
     private void place(Access a) {
         Place p = a.place;
-        if (p.segmentBase() >= 0) {
+        if (p.segmentBase() >= 0 || a.aligned && a.bytes > 16) {
             return;
         }
         a.moved = p.base() == RSP ? moved : 0;

@@ -367,10 +367,15 @@ public final class Assembler {
         rm(0, 2, MAP_1, 0x8F, 0, base, NONE, 0, displacement);
     }
 
-    public void vzeroupper() {
+    /** A VEX-encoded instruction of map 0F without operands. */
+    public void vexPlain(int l, int opcode) {
         byte1(0xC5);
-        byte1(0xF8);
-        byte1(0x77);
+        byte1(0xF8 | l << 2);
+        byte1(opcode);
+    }
+
+    public void vzeroupper() {
+        vexPlain(0, 0x77);
     }
 
     public void lahf() {

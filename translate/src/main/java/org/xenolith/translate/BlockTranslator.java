@@ -161,7 +161,8 @@ final class BlockTranslator {
         long tail = length > left ? bytes.tail : 0;
         a.start(memory.next());
         if (count > 0) {
-            e.plan(at -> splits.contains(frame + at));
+            // An exact engine fills the TLB as the interpreter does, access by access.
+            e.plan(at -> exact || splits.contains(frame + at));
             e.head(tail);
             for (int index = 0; index < count; index++) {
                 e.begin(index);

@@ -20,6 +20,7 @@ import org.xenolith.translate.Exactness.Auxiliary;
  * so that all six are exact wherever the guest can see them.
  */
 final class Emission {
+    private static final int NOP = 0x90;
     static final int STATE = Assembler.R14;
     static final int SP = Assembler.R15;
     static final int T0 = Assembler.R10;
@@ -171,6 +172,11 @@ final class Emission {
         }
         if ((fpu & Context.AVX) != 0) {
             hold(Context.AVX, Context.FPU, trampolines.loadAvx);
+        }
+        // A dead block's exit takes the place of its head, and must not reach into a branch site behind it, which is
+        // patched by itself.
+        while (a.size() < Context.SITE_BYTES) {
+            a.byte1(NOP);
         }
     }
 

@@ -89,6 +89,10 @@ final class Emitted {
         private Entry with(Effect other) {
             return new Entry(shape, other, fpu, feature);
         }
+
+        private Entry with(int registers) {
+            return new Entry(shape, effect, registers, feature);
+        }
     }
 
     private static final Entry NEVER = new Entry(Shape.NOTHING, Effect.NONE);
@@ -220,6 +224,8 @@ final class Emitted {
             vector("SseConvert", Context.SSE),
             vector("SseStrings", Context.SSE),
             vector("Sse4", Context.SSE),
+            vector("Avx", Context.SSE),
+            vector("Fma", Context.SSE),
             vector("Crypto", Context.SSE),
             vector("Mmx", Context.X87),
             x87("X87Arithmetic"),
@@ -232,6 +238,10 @@ final class Emitted {
             // A memory operand that no ModRM byte names.
             "SseMoves.maskmovq",
             "SseMoves.maskmovdqu",
+            // Only the elements that a mask selects are accessed, each of them where an index says.
+            "Avx.maskedLoad",
+            "Avx.maskedStore",
+            "Avx.gather",
             // Environment and state images; FNINIT forgets the instruction pointers as well.
             "X87Control.fnstenv",
             "X87Control.fldenv",
@@ -248,6 +258,11 @@ final class Emitted {
             "SseFloat.comisd",
             "SseFloat.ucomisd",
             "Sse4.ptest",
+            "Avx.vptest",
+            "Avx.vtestps",
+            "Avx.vtestpd",
+            "Avx.vpcmpestrm",
+            "Avx.vpcmpistrm",
             "SseStrings.pcmpestri",
             "SseStrings.pcmpestrm",
             "SseStrings.pcmpistri",
@@ -290,6 +305,9 @@ final class Emitted {
     }
 
     private static Entry think(Row row) {
+        if (row.isVexVector()) {
+            return null;
+        }
         String name = name(row);
         Entry entry = ENTRIES.get(name);
         if (entry != null) {
@@ -304,7 +322,7 @@ final class Emitted {
         } else if (name.equals("X87Moves.fcmov")) {
             entry = entry.with(Effect.READS);
         }
-        int fpu = entry.fpu;
+        int fpu = entry.fpu | (row.isVexVector() ? Context.SSE | Context.AVX : 0);
         for (OperandSpec spec : row.operands) {
             fpu |= switch (spec.kind()) {
                 case MMX, MMX_RM, MMX_RM_REG -> Context.X87 | Context.SSE;
@@ -312,7 +330,7 @@ final class Emitted {
                 default -> 0;
             };
         }
-        return new Entry(entry.shape, entry.effect, fpu, entry.feature);
+        return entry.with(fpu);
     }
 
     /**
@@ -324,7 +342,7 @@ final class Emitted {
         Row row = i.row;
         Entry entry = line(row);
         if (entry == null
-                || row.feature != null && !features.contains(row.feature)
+                || !row.allowed(features::contains, i.vexL)
                 || entry.feature != null && !features.contains(entry.feature)
                 || i.mem != null && !addressable(i, entry)) {
             return null;

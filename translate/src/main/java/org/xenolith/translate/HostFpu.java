@@ -42,7 +42,10 @@ final class HostFpu implements AutoCloseable {
 
     /** What emitted code may load now, of {@link Context#SSE} and {@link Context#AVX}. */
     int loadable() {
-        return c.sseBlocked || !maskedSse() ? 0 : Context.SSE;
+        if (!maskedSse()) {
+            return 0;
+        }
+        return (c.sseBlocked ? 0 : Context.SSE) | (c.avxBlocked ? 0 : Context.AVX);
     }
 
     private boolean maskedSse() {

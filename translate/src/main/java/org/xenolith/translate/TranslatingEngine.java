@@ -75,6 +75,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         this(inner, exact, CODE_BYTES);
     }
 
+    TranslatingEngine(Interpreter inner, long codeBytes) {
+        this(inner, false, codeBytes);
+    }
+
     TranslatingEngine(Interpreter inner, boolean exact, long codeBytes) {
         this.inner = inner;
         state = inner.state();
@@ -92,6 +96,14 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         trampolines = new Trampolines(memory, assembler, avx);
         translator = new BlockTranslator(memory, trampolines, assembler, features, exact);
         c.setCodeWatch(new Watch(inner.codeWatch()));
+        c.setHostAtomics(NativeAtomics.instance());
+    }
+
+    /** Links the host's functions and asks its processor, which is slow the first time. */
+    public static void prepare() {
+        try (CodeMemory memory = new CodeMemory(BLOCK_BYTES)) {
+            HostProcessor.features(memory, new Assembler());
+        }
     }
 
     @Override
@@ -154,9 +166,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     @Override
     public VcpuExit run(long budget) {
         int outer = meter.begin(EngineMeter.Phase.EXITS);
+        c.enterGuest();
         try {
             return loop(budget);
         } finally {
+            c.leaveGuest();
             meter.resume(outer);
         }
     }
@@ -381,7 +395,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             if (memory.room() < BLOCK_BYTES) {
                 flush();
             }
-            block = translator.translate(frame, offset, () -> fetch((rip | 4095) + 1));
+            do {
+                c.announceCode(frame);
+                block = translator.translate(frame, offset, () -> fetch((rip | 4095) + 1));
+                // Bytes of the second page count only if they were read after they were announced.
+            } while (block.tail != 0 && c.announceCode(block.tail));
             statistics.blocks++;
             table.put(block);
             if (pages.add(block)) {

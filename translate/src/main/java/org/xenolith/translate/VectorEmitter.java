@@ -3,7 +3,6 @@ package org.xenolith.translate;
 import org.xenolith.cpu.decode.Insn;
 import org.xenolith.cpu.decode.OperandSpec;
 import org.xenolith.cpu.decode.OperandSpec.Access;
-import org.xenolith.cpu.decode.OperandSpec.Kind;
 import org.xenolith.cpu.decode.Row;
 import org.xenolith.translate.Emission.Place;
 import org.xenolith.translate.Emitted.Effect;
@@ -49,7 +48,7 @@ final class VectorEmitter {
         if (memory != null) {
             e.probe(memory);
         }
-        boolean immediate = row.operands.stream().anyMatch(spec -> spec.kind() == Kind.IMM);
+        boolean immediate = false;
         e.before(effect);
         // Behind a probe T1 is the operand's address; without one it is free for the r/m register.
         int reg = Math.max(row.digit, 0);
@@ -59,6 +58,8 @@ final class VectorEmitter {
         int result = -1;
         for (OperandSpec spec : row.operands) {
             switch (spec.kind()) {
+                case IMM, XMM_IS4 -> immediate = true;
+                case XMM_VVVV -> vvvv = i.vvvv;
                 case XMM, MMX -> reg = i.reg;
                 case XMM_RM, XMM_RM_REG, MMX_RM, MMX_RM_REG -> rm = i.rm;
                 case REG -> {
@@ -84,9 +85,11 @@ final class VectorEmitter {
         if (row.vex) {
             boolean w = (i.rex & 8) != 0;
             if (memory != null) {
-                e.vexAt(flags, w, 0, row.map, i.opcode, reg, vvvv);
+                e.vexAt(flags, w, i.vexL, row.map, i.opcode, reg, vvvv);
+            } else if (row.hasModRm()) {
+                a.vexRr(flags, w, i.vexL, row.map, i.opcode, reg, vvvv, rm);
             } else {
-                a.vexRr(flags, w, 0, row.map, i.opcode, reg, vvvv, rm);
+                a.vexPlain(i.vexL, i.opcode);
             }
         } else if (memory != null) {
             e.at(flags, width(i), row.map, i.opcode, reg);
@@ -109,7 +112,7 @@ final class VectorEmitter {
             switch (spec.kind()) {
                 case RM, MEM, XMM_RM, MMX_RM -> {
                     int bytes = bytes(i, spec);
-                    boolean aligned = bytes == 16 && (row.has("align") || row.lockable);
+                    boolean aligned = bytes >= 16 && (row.has("align") || row.lockable);
                     return AccessPlan.access(place, bytes, spec.access() != Access.READ || row.lockable, aligned);
                 }
                 default -> {}
@@ -121,7 +124,7 @@ final class VectorEmitter {
     private static int bytes(Insn i, OperandSpec spec) {
         return switch (spec.size()) {
             case 'v', 'z', 'y' -> 1 << spec.width(i.operandSize);
-            default -> spec.bytes();
+            default -> spec.bytes(i.vexL);
         };
     }
 

@@ -51,11 +51,13 @@ public final class Decoder {
     boolean vex;
     int vexL;
     int vexPrefix;
+    int vectorIndex;
     int map;
     Mem mem;
     long imm;
     int imm2;
     private int modrm;
+    private int vexW;
 
     private Result result = Result.DECODED;
 
@@ -109,6 +111,8 @@ public final class Decoder {
         vex = false;
         vexL = 0;
         vexPrefix = 0;
+        vexW = 0;
+        vectorIndex = 0;
         mem = null;
         imm = 0;
         imm2 = 0;
@@ -178,7 +182,7 @@ public final class Decoder {
         }
         boolean haveModRm = false;
         for (Row row : candidates) {
-            if (row.mod >= 0 || row.digit >= 0 || row.modrm >= 0 || row.hasModRm()) {
+            if (row.hasModRm()) {
                 haveModRm = true;
                 break;
             }
@@ -193,7 +197,7 @@ public final class Decoder {
         if (row == null) {
             if (haveModRm && mod != 3) {
                 sizes(null);
-                memory();
+                memory(false);
             }
             return null;
         }
@@ -203,8 +207,10 @@ public final class Decoder {
             boolean fixed = row.has("creg");
             if (mod == 3 || fixed) {
                 rm |= (rex & 1) << 3;
+            } else if (row.vsib && (rm != 4 || addressSize == 1)) {
+                return null;
             } else {
-                memory();
+                memory(row.vsib);
             }
         } else if (row.plusR) {
             rm = b & 7 | (rex & 1) << 3;
@@ -241,6 +247,7 @@ public final class Decoder {
             case 2 -> 0xF3;
             default -> 0xF2;
         };
+        vexW = w;
         if (mode != 3) {
             vvvv &= 7;
             rxb = 0;
@@ -265,10 +272,10 @@ public final class Decoder {
             if (row.mod == 3 && mod != 3 && !row.has("creg") || row.mod == 0 && mod == 3) {
                 continue;
             }
-            if (row.rexW >= 0 && row.rexW != (rex >> 3 & 1)) {
+            if (row.rexW >= 0 && row.rexW != (vex && !row.generalOperand ? vexW : rex >> 3 & 1)) {
                 continue;
             }
-            if (row.vex && row.vexL >= 0 && row.vexL != vexL) {
+            if (row.vex && (row.vexL >= 0 && row.vexL != vexL || vvvv != 0 && !row.vvvvOperand)) {
                 continue;
             }
             if (mode == 3 ? row.not64 : row.only64) {
@@ -298,7 +305,7 @@ public final class Decoder {
         }
     }
 
-    private void memory() {
+    private void memory(boolean vsib) {
         if (addressSize == 1) {
             memory16();
             return;
@@ -312,7 +319,9 @@ public final class Decoder {
             int sib = next();
             scale = sib >> 6;
             int indexNumber = sib >> 3 & 7 | (rex & 2) << 2;
-            if (indexNumber != 4) {
+            if (vsib) {
+                vectorIndex = indexNumber;
+            } else if (indexNumber != 4) {
                 index = VcpuState.GPR + indexNumber * 8;
             }
             baseNumber = sib & 7;
@@ -413,6 +422,7 @@ public final class Decoder {
                         haveImmediate = true;
                     }
                 }
+                case XMM_IS4 -> imm = next();
                 case REL -> imm = spec.size() == 'b' ? (byte) next() : relative();
                 case OFFSET -> {
                     long address = addressSize == 3 ? next64() : addressSize == 2 ? next32() & 0xffffffffL : next16();

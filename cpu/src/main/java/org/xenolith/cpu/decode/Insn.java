@@ -38,6 +38,12 @@ public final class Insn {
     public final byte rm;
     /** VEX.vvvv (not inverted), or 0. */
     public final byte vvvv;
+    /** VEX.L, or 0; and VEX.pp as the legacy prefix that it stands for (0x66, 0xF3, 0xF2), or 0. */
+    public final byte vexL;
+
+    public final short vexPrefix;
+    /** Register with the indices of a {@link Row#vsib} memory operand; {@link Mem#index} is absent then. */
+    public final byte vectorIndex;
     /** The memory operand of ModRM, moffs or a string instruction; null when there is none. */
     public final Mem mem;
     /** First immediate (sign-extended as its operand kind says), branch displacement, or far offset. */
@@ -62,6 +68,9 @@ public final class Insn {
         reg = (byte) d.reg;
         rm = (byte) d.rm;
         vvvv = (byte) d.vvvv;
+        vexL = (byte) d.vexL;
+        vexPrefix = (short) d.vexPrefix;
+        vectorIndex = (byte) d.vectorIndex;
         mem = d.mem;
         imm = d.imm;
         imm2 = d.imm2;
@@ -75,6 +84,11 @@ public final class Insn {
     /** True when decoded in 64-bit mode. */
     public boolean is64() {
         return mode == 3;
+    }
+
+    /** The register that the upper half of an immediate byte names ({@link OperandSpec.Kind#XMM_IS4}). */
+    public int is4() {
+        return (int) imm >> 4 & (mode == 3 ? 15 : 7);
     }
 
     /** State-block offset of a byte register: AH..BH without REX. */

@@ -13,7 +13,8 @@ import java.util.List;
 
 /** The instruction table, read once from the resources and indexed by opcode. */
 public final class InsnTable {
-    private static final List<String> FILES = List.of("integer", "system", "x87", "mmx", "sse", "sse4", "crypto");
+    private static final List<String> FILES =
+            List.of("integer", "system", "x87", "mmx", "sse", "sse4", "crypto", "avx", "fma");
 
     private static final InsnTable INSTANCE = new InsnTable();
 

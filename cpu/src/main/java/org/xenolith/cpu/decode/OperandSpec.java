@@ -5,7 +5,8 @@ package org.xenolith.cpu.decode;
  *
  * @param kind where the operand is
  * @param size b 1 byte, w 2, d 4, q 8, x 16, t 10, p far pointer; v by operand size, z by operand size but at most 4,
- *     y 4 or 8 by REX.W; other letters mean a memory image that only its semantics knows
+ *     y 4 or 8 by REX.W; l a whole vector, 16 or 32 bytes by VEX.L, h a half, f a fourth, g an eighth of it; other letters
+ *     mean a memory image that only its semantics knows
  * @param access whether it is read, written, or both
  * @param fixed for {@link Kind#FIXED}: the register's encoding, or -1
  * @param text as the row writes it
@@ -23,6 +24,12 @@ public record OperandSpec(Kind kind, char size, Access access, int fixed, String
         MEM,
         /** General register by VEX.vvvv. */
         VVVV,
+        /** XMM or YMM register by VEX.vvvv, and by the upper half of an immediate byte. */
+        XMM_VVVV,
+        XMM_IS4,
+        /** Elements in memory at a base plus an index each: a vector of 32-bit and of 64-bit indices. */
+        VSIB32,
+        VSIB64,
         /** General register in the low bits of the opcode. */
         OPCODE_REG,
         /** Immediate. */
@@ -41,7 +48,7 @@ public record OperandSpec(Kind kind, char size, Access access, int fixed, String
         MMX,
         MMX_RM,
         MMX_RM_REG,
-        /** XMM register by reg, XMM or memory by rm, XMM by rm. */
+        /** XMM register by reg, XMM or memory by rm, XMM by rm; YMM where {@link #isYmm} says so. */
         XMM,
         XMM_RM,
         XMM_RM_REG,
@@ -98,6 +105,10 @@ public record OperandSpec(Kind kind, char size, Access access, int fixed, String
             case 'R' -> Kind.RM_REG;
             case 'M' -> Kind.MEM;
             case 'B' -> Kind.VVVV;
+            case 'H' -> Kind.XMM_VVVV;
+            case 'L' -> Kind.XMM_IS4;
+            case 'K' -> Kind.VSIB32;
+            case 'F' -> Kind.VSIB64;
             case 'Z' -> Kind.OPCODE_REG;
             case 'I' -> Kind.IMM;
             case 'J' -> Kind.REL;
@@ -144,6 +155,39 @@ public record OperandSpec(Kind kind, char size, Access access, int fixed, String
             case 't' -> 10;
             case 'x' -> 16;
             default -> throw new IllegalArgumentException("operand " + text + " has no fixed size");
+        };
+    }
+
+    /** Bytes of a memory or vector operand of any size but v and z, in an instruction with this VEX.L. */
+    public int bytes(int vexL) {
+        int vector = 16 << vexL;
+        return switch (size) {
+            case 'l' -> vector;
+            case 'h' -> vector / 2;
+            case 'f' -> vector / 4;
+            case 'g' -> vector / 8;
+            default -> bytes();
+        };
+    }
+
+    /** True for an XMM, YMM or mixed operand that is a 256-bit register where it is a register. */
+    public boolean isYmm(int vexL) {
+        return size == 'l' && vexL == 1;
+    }
+
+    /** True when the operand is, or may be, an XMM or YMM register. */
+    public boolean isVector() {
+        return switch (kind) {
+            case XMM, XMM_RM, XMM_RM_REG, XMM_VVVV, XMM_IS4 -> true;
+            default -> false;
+        };
+    }
+
+    /** True when the operand is, or may be, a general register that the encoding names. */
+    public boolean isGeneral() {
+        return switch (kind) {
+            case RM, REG, RM_REG, VVVV, OPCODE_REG -> true;
+            default -> false;
         };
     }
 

@@ -105,8 +105,11 @@ final class OperandText {
             case DEBUG -> "dr" + insn.reg;
             case MMX -> "mm" + (insn.reg & 7);
             case MMX_RM, MMX_RM_REG -> insn.mem == null ? "mm" + (insn.rm & 7) : memory(size(spec));
-            case XMM -> "xmm" + insn.reg;
-            case XMM_RM, XMM_RM_REG -> insn.mem == null ? "xmm" + insn.rm : memory(size(spec));
+            case XMM -> vector(spec, insn.reg);
+            case XMM_RM, XMM_RM_REG -> insn.mem == null ? vector(spec, insn.rm) : memory(size(spec));
+            case XMM_VVVV -> vector(spec, insn.vvvv);
+            case XMM_IS4 -> vector(spec, insn.is4());
+            case VSIB32, VSIB64 -> memory(size(spec));
             case ST -> "st(" + (insn.rm & 7) + ")";
             case STRING_SOURCE, STRING_DESTINATION -> "";
         };
@@ -144,7 +147,14 @@ final class OperandText {
             case 'w' -> "word ptr ";
             case 'd' -> "dword ptr ";
             case 'q' -> "qword ptr ";
-            case 'x' -> "xmmword ptr ";
+            case 'x', 'l', 'h', 'f', 'g' ->
+                switch (spec.bytes(insn.vexL)) {
+                    case 2 -> "word ptr ";
+                    case 4 -> "dword ptr ";
+                    case 8 -> "qword ptr ";
+                    case 16 -> "xmmword ptr ";
+                    default -> "ymmword ptr ";
+                };
             case 't' -> "tbyte ptr ";
             case 'v', 'z', 'y' ->
                 switch (width(spec)) {
@@ -154,6 +164,10 @@ final class OperandText {
                 };
             default -> "";
         };
+    }
+
+    private String vector(OperandSpec spec, int n) {
+        return (spec.isYmm(insn.vexL) ? "ymm" : "xmm") + n;
     }
 
     private String register(int width, int n) {
@@ -186,7 +200,7 @@ final class OperandText {
             return s.toString();
         }
         boolean hasBase = mem.base() != VcpuState.ZERO;
-        boolean hasIndex = mem.index() != VcpuState.ZERO;
+        boolean hasIndex = mem.index() != VcpuState.ZERO || insn.row.vsib;
         long displacement = mem.displacement();
         if (!hasBase && !hasIndex) {
             long mask = mem.addressSize == 3 ? -1L : mem.addressSize == 2 ? 0xffffffffL : 0xffffL;
@@ -202,7 +216,8 @@ final class OperandText {
             s.append(register(mem.addressSize, mem.base() / 8));
         }
         if (hasIndex) {
-            s.append(hasBase ? "+" : "").append(register(mem.addressSize, mem.index() / 8));
+            s.append(hasBase ? "+" : "")
+                    .append(insn.row.vsib ? vectorIndex() : register(mem.addressSize, mem.index() / 8));
             if (mem.addressSize != 1) {
                 s.append('*').append(1 << mem.scale());
             }
@@ -214,6 +229,13 @@ final class OperandText {
             }
         }
         return s.append(']').toString();
+    }
+
+    /** Four or eight indices of 32 bits, or two or four of 64: as many as there are elements, but at least a register. */
+    private String vectorIndex() {
+        boolean narrow = insn.row.operands.get(1).kind() == OperandSpec.Kind.VSIB32
+                && insn.row.operands.get(1).size() == 'q';
+        return (insn.vexL == 1 && !narrow ? "ymm" : "xmm") + insn.vectorIndex;
     }
 
     private static String signed(long value) {

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /** One line of the instruction table; its format is told at the top of {@code instructions/integer.txt}. */
 public final class Row {
@@ -18,6 +19,8 @@ public final class Row {
     public static final int ANY = -1;
     /** Mandatory prefix: 66, F2 and F3 must be absent. */
     public static final int NONE = 0;
+
+    private static final Set<String> AVX_FEATURES = Set.of("AVX", "AVX2", "FMA", "F16C");
 
     public final int map;
     public final int opcode;
@@ -46,8 +49,12 @@ public final class Row {
     public final Set<String> attributes;
     /** Flags that are undefined afterwards, as an rflags mask. */
     public final long undefinedFlags;
-    /** CPUID feature name that must be visible, or null. */
+    /** CPUID feature name that must be visible, or null; {@link #allowed} knows of more. */
     public final String feature;
+    /** All CPUID features that must be visible, and those that a form with VEX.L = 1 needs besides. */
+    public final List<String> features;
+
+    public final List<String> features256;
     /** The line. */
     public final String text;
 
@@ -56,10 +63,21 @@ public final class Row {
 
     public final boolean endsBlock;
     public final boolean beginsBlock;
+    private final boolean hasModRm;
     public final boolean default64;
     public final boolean force64;
     public final boolean only64;
     public final boolean not64;
+
+    /** Some operand is a register by VEX.vvvv; where none is, the field must say register 0. */
+    final boolean vvvvOperand;
+    /** Some operand is a general register: VEX.W is its size, which means nothing outside 64-bit mode. */
+    public final boolean generalOperand;
+    /** The memory operand has a vector of indices. */
+    public final boolean vsib;
+
+    /** How far the immediate is shifted right for the upper 128-bit lane. */
+    public final int immediateLane;
 
     /** Owned by the binder: what the semantics name resolved to. */
     public volatile Object binding;
@@ -140,7 +158,7 @@ public final class Row {
                 specs.add(spec);
                 switch (spec.kind()) {
                     case RM_REG, MMX_RM_REG, XMM_RM_REG, ST -> mod = 3;
-                    case MEM -> mod = 0;
+                    case MEM, VSIB32, VSIB64 -> mod = 0;
                     default -> {}
                 }
             }
@@ -148,14 +166,20 @@ public final class Row {
         semantics = columns[3].strip();
         Set<String> attributes = new HashSet<>();
         long undefined = 0;
-        String feature = null;
+        int immediateLane = 0;
+        List<String> features = new ArrayList<>();
+        List<String> features256 = new ArrayList<>();
         String attributeText = columns[4].strip();
         if (!attributeText.isEmpty()) {
             for (String attribute : attributeText.split("\\s+")) {
                 if (attribute.startsWith("undef:")) {
                     undefined = flagMask(attribute.substring(6));
                 } else if (attribute.startsWith("feat:")) {
-                    feature = attribute.substring(5);
+                    features.add(attribute.substring(5));
+                } else if (attribute.startsWith("feat256:")) {
+                    features256.add(attribute.substring(8));
+                } else if (attribute.startsWith("immlane:")) {
+                    immediateLane = Integer.parseInt(attribute.substring(8));
                 } else if (attribute.equals("mod3")) {
                     mod = 3;
                 } else {
@@ -176,7 +200,21 @@ public final class Row {
         operands = List.copyOf(specs);
         this.attributes = Set.copyOf(attributes);
         undefinedFlags = undefined;
-        this.feature = feature;
+        feature = features.isEmpty() ? null : features.getFirst();
+        this.features = List.copyOf(features);
+        this.immediateLane = immediateLane;
+        this.features256 = List.copyOf(features256);
+        boolean vvvvOperand = false;
+        boolean generalOperand = attributes.contains("wgpr");
+        boolean vsib = false;
+        for (OperandSpec spec : specs) {
+            vvvvOperand |= spec.kind() == OperandSpec.Kind.VVVV || spec.kind() == OperandSpec.Kind.XMM_VVVV;
+            generalOperand |= spec.isGeneral();
+            vsib |= spec.kind() == OperandSpec.Kind.VSIB32 || spec.kind() == OperandSpec.Kind.VSIB64;
+        }
+        this.vvvvOperand = vvvvOperand;
+        this.generalOperand = generalOperand;
+        this.vsib = vsib;
         lockable = attributes.contains("lock");
         endsBlock = attributes.contains("end");
         beginsBlock = attributes.contains("begin");
@@ -184,6 +222,7 @@ public final class Row {
         force64 = attributes.contains("f64");
         only64 = attributes.contains("o64");
         not64 = attributes.contains("i64");
+        hasModRm = digit >= 0 || modrm >= 0 || mod >= 0 || attributes.contains("modrm") || hasOperandInModRm(operands);
     }
 
     private static boolean isPrefix(String token, String following) {
@@ -210,6 +249,17 @@ public final class Row {
         return mask;
     }
 
+    /** True when all CPUID features are visible that the row's form with this VEX.L needs. */
+    public boolean allowed(Predicate<String> visible, int vexL) {
+        return features.stream().allMatch(visible)
+                && (vexL == 0 || features256.stream().allMatch(visible));
+    }
+
+    /** True for the VEX-encoded instructions that need AVX state; those of BMI1 and BMI2 do not. */
+    public boolean isVexVector() {
+        return vex && AVX_FEATURES.contains(feature);
+    }
+
     /** True when an attribute stands in the last column. */
     public boolean has(String attribute) {
         return attributes.contains(attribute);
@@ -217,9 +267,10 @@ public final class Row {
 
     /** True when the encoding has a ModRM byte. */
     public boolean hasModRm() {
-        if (digit >= 0 || modrm >= 0 || mod >= 0 || attributes.contains("modrm")) {
-            return true;
-        }
+        return hasModRm;
+    }
+
+    private static boolean hasOperandInModRm(List<OperandSpec> operands) {
         for (OperandSpec spec : operands) {
             switch (spec.kind()) {
                 case RM,
@@ -235,6 +286,8 @@ public final class Row {
                         XMM,
                         XMM_RM,
                         XMM_RM_REG,
+                        VSIB32,
+                        VSIB64,
                         ST -> {
                     return true;
                 }

@@ -8,6 +8,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -76,6 +77,7 @@ final class Binder {
     enum Style {
         VALUE,
         VECTOR,
+        AVX,
         FREE
     }
 
@@ -90,6 +92,7 @@ final class Binder {
         return switch (semantics.style) {
             case VALUE -> value(insn, semantics);
             case VECTOR -> vector(insn, semantics);
+            case AVX -> avx(insn, semantics);
             case FREE -> make(FreeOp.class, semantics, free(semantics), insn, 0, 0, 0, 0, 0);
         };
     }
@@ -118,7 +121,7 @@ final class Binder {
         Class<?>[] types = method.getParameterTypes();
         Style style = types.length == 1 || types[1] == int.class
                 ? Style.VALUE
-                : types[1] == long.class ? Style.VECTOR : Style.FREE;
+                : types[1] != long.class ? Style.FREE : row.vex ? Style.AVX : Style.VECTOR;
         MethodHandle handle;
         try {
             handle = LOOKUP.unreflect(method);
@@ -148,7 +151,7 @@ final class Binder {
     }
 
     private static Shape free(Semantics semantics) {
-        return new Shape(semantics.method, 0, Shape.NONE, 0, false, false, 0, 0, 0, 0, 0, 0, 0);
+        return new Shape(semantics.method, 0, Shape.NONE, 0, false, false, 0, 0, 0, 0, 0, 0, 0, 0);
     }
 
     // ---------------------------------------------------------------- value style
@@ -197,6 +200,7 @@ final class Binder {
                 widths[1],
                 kinds[2],
                 widths[2],
+                0,
                 0);
         return make(
                 ValueOp.class,
@@ -291,7 +295,8 @@ final class Binder {
                 0,
                 0,
                 0,
-                checks);
+                checks,
+                0);
         return make(
                 VectorOp.class,
                 semantics,
@@ -322,7 +327,7 @@ final class Binder {
     private static int vectorBytes(OperandSpec spec, Insn insn) {
         return switch (spec.size()) {
             case 'y', 'v', 'z' -> 1 << spec.width(insn.operandSize);
-            default -> spec.bytes();
+            default -> spec.bytes(insn.vexL);
         };
     }
 
@@ -333,12 +338,84 @@ final class Binder {
         return switch (spec.kind()) {
             case XMM -> VcpuState.XMM + insn.reg * 16;
             case XMM_RM, XMM_RM_REG -> VcpuState.XMM + insn.rm * 16;
+            case XMM_VVVV -> VcpuState.XMM + insn.vvvv * 16;
+            case XMM_IS4 -> VcpuState.XMM + insn.is4() * 16;
             case MMX -> VcpuState.ST + (insn.reg & 7) * 16;
             case MMX_RM, MMX_RM_REG -> VcpuState.ST + (insn.rm & 7) * 16;
             case REG -> VcpuState.GPR + insn.reg * 8;
             case RM, RM_REG -> VcpuState.GPR + insn.rm * 8;
             default -> throw new IllegalStateException("operand " + spec.text() + " is no vector: " + insn.row);
         };
+    }
+
+    // ---------------------------------------------------------------- VEX style
+
+    /**
+     * The first source is what the result starts from: the destination where it is read too, or the first of several
+     * sources; a shift by an immediate, whose destination VEX.vvvv names, has no other.
+     */
+    private static Op avx(Insn insn, Semantics semantics) {
+        OperandSpec to = insn.row.operands.getFirst();
+        List<OperandSpec> sources = new ArrayList<>();
+        boolean immediate = false;
+        boolean wide = to.isYmm(insn.vexL);
+        for (OperandSpec spec : insn.row.operands.subList(1, insn.row.operands.size())) {
+            if (spec.kind() == OperandSpec.Kind.IMM) {
+                immediate = true;
+            } else {
+                sources.add(spec);
+                wide |= spec.isYmm(insn.vexL);
+            }
+        }
+        OperandSpec first = null;
+        if (to.access() != OperandSpec.Access.WRITE) {
+            first = to;
+        } else if (sources.size() > 1 || to.kind() == OperandSpec.Kind.XMM_VVVV) {
+            first = sources.removeFirst();
+        }
+        OperandSpec source = sources.isEmpty() ? first : sources.getFirst();
+        OperandSpec other = sources.size() > 1 ? sources.get(1) : null;
+        int destinationKind = Shape.NONE;
+        if (to.access() != OperandSpec.Access.READ) {
+            destinationKind = isMemory(to, insn) ? Shape.MEMORY : isGeneral(to) ? Shape.ADDRESS : Shape.REGISTER;
+        }
+        boolean general = destinationKind == Shape.ADDRESS;
+        int stride = !wide
+                ? 0
+                : switch (source.size()) {
+                    case 'l' -> 16;
+                    case 'h' -> 8;
+                    case 'f' -> 4;
+                    case 'g' -> 2;
+                    default -> 0;
+                };
+        Shape shape = new Shape(
+                semantics.method,
+                general ? to.width(insn.operandSize) : 0,
+                destinationKind,
+                general ? 0 : vectorBytes(to, insn),
+                first != null,
+                false,
+                isMemory(source, insn) ? Shape.MEMORY : Shape.REGISTER,
+                vectorBytes(source, insn),
+                other == null ? Shape.NONE : isMemory(other, insn) ? Shape.MEMORY : Shape.REGISTER,
+                other == null ? 0 : vectorBytes(other, insn),
+                immediate ? Shape.IMMEDIATE : Shape.NONE,
+                0,
+                (wide ? Shape.WIDE : 0)
+                        | (insn.row.has("whole") ? Shape.WHOLE : 0)
+                        | (insn.row.has("align") ? Shape.ALIGNED : 0),
+                stride);
+        return make(
+                AvxOp.class,
+                semantics,
+                shape,
+                insn,
+                vectorRegister(to, insn),
+                first == null ? 0 : vectorRegister(first, insn),
+                vectorRegister(source, insn),
+                other == null ? 0 : vectorRegister(other, insn),
+                insn.imm);
     }
 
     // ---------------------------------------------------------------- hidden classes

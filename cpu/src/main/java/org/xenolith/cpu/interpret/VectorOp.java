@@ -53,7 +53,9 @@ final class VectorOp extends Op {
         if (MMX) {
             checkMmx(c);
         }
-        long s = SOURCE == Shape.MEMORY ? memorySource(c) : c.base + source;
+        long s = SOURCE == Shape.MEMORY
+                ? VectorMemory.source(c, mem, SOURCE_BYTES, ALIGNED, c.scratch() + SOURCE_SCRATCH)
+                : c.base + source;
         long d;
         if (DESTINATION == Shape.REGISTER) {
             d = c.base + destination;
@@ -72,7 +74,7 @@ final class VectorOp extends Op {
             METHOD.invokeExact(c, d, s);
         }
         if (DESTINATION == Shape.MEMORY) {
-            storeResult(c, d);
+            VectorMemory.store(c, mem, DESTINATION_BYTES, ALIGNED, d);
         } else if (DESTINATION == Shape.ADDRESS) {
             c.put(GENERAL_WIDTH, destination, Raw.getLong(d));
         }
@@ -98,45 +100,5 @@ final class VectorOp extends Op {
     private static void enterMmx(Cpu c) {
         c.put(1, VcpuState.FSW, c.get(1, VcpuState.FSW) & ~0x3800L);
         c.put(0, VcpuState.FTW, 0xff);
-    }
-
-    private long memorySource(Cpu c) {
-        long va = mem.linear(c, SOURCE_BYTES, false);
-        if (ALIGNED && (va & SOURCE_BYTES - 1) != 0) {
-            throw c.generalProtection(0);
-        }
-        if (SOURCE_BYTES < 16) {
-            c.requireAlignment(va, SOURCE_BYTES);
-        }
-        long host = c.readable(va, SOURCE_BYTES);
-        if (host == 0) {
-            host = c.scratch() + SOURCE_SCRATCH;
-            c.loadBytes(va, host, SOURCE_BYTES);
-        }
-        return host;
-    }
-
-    private void storeResult(Cpu c, long d) {
-        long va = mem.linear(c, DESTINATION_BYTES, true);
-        if (ALIGNED && (va & DESTINATION_BYTES - 1) != 0) {
-            throw c.generalProtection(0);
-        }
-        if (DESTINATION_BYTES < 16) {
-            c.requireAlignment(va, DESTINATION_BYTES);
-        }
-        long host = c.writable(va, DESTINATION_BYTES);
-        if (host == 0) {
-            c.storeBytes(va, d, DESTINATION_BYTES);
-        } else if (DESTINATION_BYTES == 16) {
-            Raw.putLong(host, Raw.getLong(d));
-            Raw.putLong(host + 8, Raw.getLong(d + 8));
-        } else {
-            switch (DESTINATION_BYTES) {
-                case 1 -> Raw.putByte(host, Raw.getByte(d));
-                case 2 -> Raw.putShort(host, Raw.getShort(d));
-                case 4 -> Raw.putInt(host, Raw.getInt(d));
-                default -> Raw.putLong(host, Raw.getLong(d));
-            }
-        }
     }
 }

@@ -18,7 +18,7 @@ import org.xenolith.memory.Raw;
  * operation whose operands and result are ordinary normal numbers is one Java operation and a few tests. It can raise
  * nothing but the sticky inexact flag, which soon is set already; until then error-free transformations tell whether to
  * set it. All else goes the exact way: unpack, compute with a sticky bit, {@link #round}. Formats are told apart by
- * {@code w}, log2 of bytes: 2 or 3.
+ * {@code w}, log2 of bytes: 2 or 3, and 1 for binary16, which is converted only.
  */
 public final class FloatMath {
     public static final int IE = 1;
@@ -45,6 +45,7 @@ public final class FloatMath {
 
     private static final int FAST = PM;
 
+    private static final int W16 = 1;
     private static final int W32 = 2;
     private static final int W64 = 3;
     private static final long EXP64 = 0x7FF0000000000000L;
@@ -56,7 +57,9 @@ public final class FloatMath {
 
     /** Starts an instruction and returns MXCSR. */
     static int begin(Cpu c) {
-        c.simdExceptions = 0;
+        if (!c.simdCollecting) {
+            c.simdExceptions = 0;
+        }
         return Raw.getInt(c.base + VcpuState.MXCSR);
     }
 
@@ -67,7 +70,15 @@ public final class FloatMath {
         }
     }
 
+    /** {@link #finish} for what several lanes have collected. */
+    public static void finish(Cpu c) {
+        finish(c, Raw.getInt(c.base + VcpuState.MXCSR));
+    }
+
     private static void report(Cpu c, int csr) {
+        if (c.simdCollecting) {
+            return;
+        }
         int met = c.simdExceptions;
         int unmasked = met & ~(csr >>> 7);
         if ((unmasked & (IE | DE | ZE)) != 0) {
@@ -311,19 +322,19 @@ public final class FloatMath {
     // ---------------------------------------------------------------- formats
 
     private static int fractionBits(int w) {
-        return w == W64 ? 52 : 23;
+        return w == W64 ? 52 : w == W32 ? 23 : 10;
     }
 
     private static int maxExponent(int w) {
-        return w == W64 ? 0x7ff : 0xff;
+        return w == W64 ? 0x7ff : w == W32 ? 0xff : 0x1f;
     }
 
     private static int bias(int w) {
-        return w == W64 ? 1023 : 127;
+        return w == W64 ? 1023 : w == W32 ? 127 : 15;
     }
 
     private static int signShift(int w) {
-        return w == W64 ? 63 : 31;
+        return w == W64 ? 63 : w == W32 ? 31 : 15;
     }
 
     private static int sign(int w, long a) {
@@ -575,6 +586,153 @@ public final class FloatMath {
         return round(c, csr, w, sign, normalExponent(w, a) + normalExponent(w, b) - bias(w) + 2, product);
     }
 
+    /** a * b + z, the product and then the addend negated if asked, in binary64. */
+    static long fma64(Cpu c, int csr, long a, long b, long z, boolean negate, boolean subtract) {
+        if ((csr & (FAST_BITS | PE)) == (FAST | PE) && !denormal(a) && !denormal(b) && !denormal(z)) {
+            double x = Double.longBitsToDouble(negate ? a ^ Long.MIN_VALUE : a);
+            double addend = Double.longBitsToDouble(subtract ? z ^ Long.MIN_VALUE : z);
+            long r = Double.doubleToRawLongBits(Math.fma(x, Double.longBitsToDouble(b), addend));
+            if (ordinary(r)) {
+                return r;
+            }
+        }
+        return fma(c, csr, W64, a, b, z, negate, subtract);
+    }
+
+    /** {@link #fma64} in binary32. */
+    static int fma32(Cpu c, int csr, int a, int b, int z, boolean negate, boolean subtract) {
+        if ((csr & (FAST_BITS | PE)) == (FAST | PE) && !denormal(a) && !denormal(b) && !denormal(z)) {
+            float x = Float.intBitsToFloat(negate ? a ^ Integer.MIN_VALUE : a);
+            float addend = Float.intBitsToFloat(subtract ? z ^ Integer.MIN_VALUE : z);
+            int r = Float.floatToRawIntBits(Math.fma(x, Float.intBitsToFloat(b), addend));
+            if (ordinary(r)) {
+                return r;
+            }
+        }
+        return (int) fma(c, csr, W32, a & 0xffffffffL, b & 0xffffffffL, z & 0xffffffffL, negate, subtract);
+    }
+
+    private static long fma(Cpu c, int csr, int w, long a, long b, long z, boolean negate, boolean subtract) {
+        a = operand(csr, w, a);
+        b = operand(csr, w, b);
+        z = operand(csr, w, z);
+        boolean infinite = infinite(w, a) || infinite(w, b);
+        boolean zero = zero(w, a) || zero(w, b);
+        if (nan(w, a) || nan(w, b) || nan(w, z)) {
+            if (signaling(w, z)) {
+                c.simdExceptions |= IE;
+            }
+            return nan(w, a) || nan(w, b) ? propagate(c, w, a, b) : quiet(w, z);
+        }
+        int sign = sign(w, a) ^ sign(w, b) ^ (negate ? 1 : 0);
+        int signZ = sign(w, z) ^ (subtract ? 1 : 0);
+        if (infinite && zero || infinite && infinite(w, z) && sign != signZ) {
+            return invalid(c, w);
+        }
+        noteDenormals(c, w, a, b);
+        noteDenormals(c, w, z, z);
+        if (infinite || infinite(w, z)) {
+            return packInfinity(w, infinite ? sign : signZ);
+        }
+        if (zero) {
+            if (zero(w, z)) {
+                return packZero(w, sign == signZ ? sign : mode(csr) == DOWN ? 1 : 0);
+            }
+            return round(c, csr, w, signZ, normalExponent(w, z), significand(w, z));
+        }
+        long x = significand(w, a);
+        long y = significand(w, b);
+        int exponent = normalExponent(w, a) + normalExponent(w, b) - bias(w);
+        if (zero(w, z)) {
+            return roundWide(c, csr, w, sign, exponent, Math.multiplyHigh(x, y), x * y);
+        }
+        return addWide(
+                c,
+                csr,
+                w,
+                exponent,
+                Math.multiplyHigh(x, y),
+                x * y,
+                sign,
+                normalExponent(w, z),
+                significand(w, z) >>> 2,
+                significand(w, z) << 62,
+                signZ);
+    }
+
+    /**
+     * Sum of two numbers of 128 bits, rounded. A number is {@code (high:low) * 2^(exponent - bias - 124)}, leading one at bit
+     * 124 or 125. A significand and a product of two leave the low 20 bits free: nothing that counts falls off before
+     * cancellation is out of the question.
+     */
+    private static long addWide(
+            Cpu c,
+            int csr,
+            int w,
+            int exponentA,
+            long highA,
+            long lowA,
+            int signA,
+            int exponentB,
+            long highB,
+            long lowB,
+            int signB) {
+        if (exponentA < exponentB) {
+            return addWide(c, csr, w, exponentB, highB, lowB, signB, exponentA, highA, lowA, signA);
+        }
+        int shift = exponentA - exponentB;
+        long low;
+        long high;
+        if (shift == 0) {
+            low = lowB;
+            high = highB;
+        } else if (shift < 64) {
+            boolean lost = lowB << 64 - shift != 0;
+            low = lowB >>> shift | highB << 64 - shift | (lost ? 1 : 0);
+            high = highB >>> shift;
+        } else {
+            boolean lost = lowB != 0 || shift > 64 && shift < 128 && highB << 128 - shift != 0;
+            low = shift < 128 ? highB >>> shift - 64 | (lost ? 1 : 0) : 1;
+            high = 0;
+        }
+        if (signA == signB) {
+            long sum = lowA + low;
+            long carry = Long.compareUnsigned(sum, low) < 0 ? 1 : 0;
+            return roundWide(c, csr, w, signA, exponentA, highA + high + carry, sum);
+        }
+        boolean swap = highA != high ? highA < high : Long.compareUnsigned(lowA, low) < 0;
+        long difference = swap ? low - lowA : lowA - low;
+        long borrow = Long.compareUnsigned(swap ? low : lowA, swap ? lowA : low) < 0 ? 1 : 0;
+        long highDifference = (swap ? high - highA : highA - high) - borrow;
+        if ((difference | highDifference) == 0) {
+            return packZero(w, mode(csr) == DOWN ? 1 : 0);
+        }
+        return roundWide(c, csr, w, swap ? signB : signA, exponentA, highDifference, difference);
+    }
+
+    /** Rounds a number of {@link #addWide}, whose leading one may be anywhere. */
+    private static long roundWide(Cpu c, int csr, int w, int sign, int exponent, long high, long low) {
+        int lead = high != 0 ? Long.numberOfLeadingZeros(high) : 64 + Long.numberOfLeadingZeros(low);
+        int shift = lead - 1;
+        // The leading one goes to bit 62 of the upper half: at bit 124 it means the exponent as it is.
+        long top;
+        long rest;
+        if (shift < 0) {
+            top = high >>> 1;
+            rest = high & 1 | low;
+        } else if (shift == 0) {
+            top = high;
+            rest = low;
+        } else if (shift < 64) {
+            top = high << shift | low >>> 64 - shift;
+            rest = low << shift;
+        } else {
+            top = low << shift - 64;
+            rest = 0;
+        }
+        return round(c, csr, w, sign, exponent + 2 - shift, top | (rest != 0 ? 1 : 0));
+    }
+
     private static long div(Cpu c, int csr, int w, long a, long b) {
         a = operand(csr, w, a);
         b = operand(csr, w, b);
@@ -671,28 +829,28 @@ public final class FloatMath {
         return sign(w, a) != 0 ? -magnitude : magnitude;
     }
 
-    /** CMPxx: predicate 0..7 (EQ LT LE UNORD NEQ NLT NLE ORD). */
+    /** Which of below (1), equal (2), above (4), unordered (8) make a predicate true. */
+    private static final int[] HOLDS = {2, 1, 3, 8, 13, 14, 12, 7, 10, 9, 11, 0, 5, 6, 4, 15};
+
+    /**
+     * CMPxx and VCMPxx: predicates 0..7 are EQ LT LE UNORD NEQ NLT NLE ORD, 8..15 are EQ_UQ NGE NGT FALSE NEQ_OQ GE GT TRUE; 16
+     * more exchanges whether quiet NaNs signal.
+     */
     static boolean compare(Cpu c, int csr, int w, long a, long b, int predicate) {
         a = operand(csr, w, a);
         b = operand(csr, w, b);
-        boolean negate = (predicate & 4) != 0;
+        int holds = HOLDS[predicate & 15];
         if (nan(w, a) || nan(w, b)) {
-            boolean signals = (predicate & 3) == 1 || (predicate & 3) == 2;
+            boolean signals = ((predicate & 3) == 1 || (predicate & 3) == 2) != ((predicate & 16) != 0);
             if (signals || signaling(w, a) || signaling(w, b)) {
                 c.simdExceptions |= IE;
             }
-            return (predicate & 3) == 3 != negate;
+            return (holds & 8) != 0;
         }
         noteDenormals(c, w, a, b);
         long x = ordered(w, a);
         long y = ordered(w, b);
-        boolean holds = switch (predicate & 3) {
-            case 0 -> x == y;
-            case 1 -> x < y;
-            case 2 -> x <= y;
-            default -> false;
-        };
-        return holds != negate;
+        return (holds & (x < y ? 1 : x == y ? 2 : 4)) != 0;
     }
 
     /** COMISx, UCOMISx: 0 equal, -1 below, 1 above, 2 unordered. */
@@ -764,6 +922,39 @@ public final class FloatMath {
             return sign << 31 | EXP32;
         }
         return (int) round(c, csr, W32, sign, normalExponent(W64, a) - 1023 + 127, significand(W64, a));
+    }
+
+    /** VCVTPH2PS: exact, and denormals are never noted or flushed. */
+    static int widenHalf(Cpu c, int bits) {
+        if (nan(W16, bits)) {
+            if (signaling(W16, bits)) {
+                c.simdExceptions |= IE;
+            }
+            return sign(W16, bits) << 31 | EXP32 | (int) fraction(W16, quiet(W16, bits)) << 13;
+        }
+        return Float.floatToRawIntBits(Float.float16ToFloat((short) bits));
+    }
+
+    /** VCVTPS2PH: bit 2 of {@code imm} takes the mode from MXCSR, otherwise bits 0-1 are it; nothing flushes to zero. */
+    static int narrowHalf(Cpu c, int csr, int bits, int imm) {
+        long a = operand(csr, W32, bits & 0xffffffffL);
+        int sign = sign(W32, a);
+        if (nan(W32, a)) {
+            if (signaling(W32, a)) {
+                c.simdExceptions |= IE;
+            }
+            return sign << 15 | 0x7C00 | (int) (fraction(W32, quiet(W32, a)) >>> 13);
+        }
+        noteDenormals(c, W32, a, a);
+        if (zero(W32, a)) {
+            return sign << 15;
+        }
+        if (infinite(W32, a)) {
+            return sign << 15 | 0x7C00;
+        }
+        int mode = (imm & 4) != 0 ? mode(csr) : imm & 3;
+        int control = csr & ~(FTZ | 3 << 13) | mode << 13;
+        return (int) round(c, control, W16, sign, normalExponent(W32, a) - 127 + 15, significand(W32, a));
     }
 
     /** CVTSI2SS from a 64-bit (or sign-extended 32-bit) integer. */

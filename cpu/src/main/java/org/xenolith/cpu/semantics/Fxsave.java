@@ -1,16 +1,18 @@
 package org.xenolith.cpu.semantics;
 
+import org.xenolith.cpu.CpuidPolicy;
 import org.xenolith.cpu.Efer;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.core.Cpu;
 import org.xenolith.cpu.core.Cr0;
 import org.xenolith.cpu.core.Cr4;
 import org.xenolith.cpu.core.GuestFault;
+import org.xenolith.cpu.core.Xcr0;
 import org.xenolith.cpu.decode.Insn;
 import org.xenolith.memory.Raw;
 
 /**
- * Saving and restoring x87 and SSE state: FXSAVE and the XSAVE family (Intel SDM vol. 1, 10.5 and chapter 13).
+ * Saving and restoring x87, SSE and AVX state: FXSAVE and the XSAVE family (Intel SDM vol. 1, 10.5 and chapter 13).
  *
  * <p>An image, offsets in bytes:
  *
@@ -21,6 +23,7 @@ import org.xenolith.memory.Raw;
  *    32  ST(0)..ST(7), 16 bytes each
  *   160  xmm0..xmm15, only the first eight outside 64-bit mode
  *   512  XSAVE header: XSTATE_BV, XCOMP_BV, 48 bytes that must be zero and that nothing writes
+ *   576  upper halves of ymm0..ymm15, only the first eight outside 64-bit mode; in the compacted format too
  * </pre>
  *
  * The state block keeps x87 registers in physical order, an image has them in stack order.
@@ -28,16 +31,17 @@ import org.xenolith.memory.Raw;
 public final class Fxsave {
     private static final int LEGACY_BYTES = 512;
     private static final int XSAVE_BYTES = 576;
+    private static final int AVX_BYTES = 256;
     private static final int IMAGE_MXCSR = 24;
     private static final int IMAGE_ST = 32;
     private static final int IMAGE_XMM = 160;
     private static final int XSTATE_BV = 512;
     private static final int XCOMP_BV = 520;
+    private static final int IMAGE_YMM = XSAVE_BYTES;
 
-    private static final long X87 = 1;
-    private static final long SSE = 2;
-    /** State components that XCR0 may enable. */
-    private static final long SUPPORTED = X87 | SSE;
+    private static final long X87 = Xcr0.X87;
+    private static final long SSE = Xcr0.SSE;
+    private static final long AVX = Xcr0.AVX;
 
     private static final long COMPACTED = 1L << 63;
     private static final int MXCSR_RESET = 0x1F80;
@@ -175,7 +179,24 @@ public final class Fxsave {
         }
     }
 
+    private static void saveYmm(Cpu c, Insn i, long va) {
+        for (int n = 0; n < registers(i) * 2; n++) {
+            c.store64(va + IMAGE_YMM + n * 8, Raw.getLong(c.ymmHigh(0) + n * 8));
+        }
+    }
+
+    private static void restoreYmm(Cpu c, Insn i, long va) {
+        for (int n = 0; n < registers(i) * 2; n++) {
+            Raw.putLong(c.ymmHigh(0) + n * 8, c.load64(va + IMAGE_YMM + n * 8));
+        }
+    }
+
     // ---------------------------------------------------------------- the XSAVE family
+
+    /** Bytes of an image, in either format, that has room for these components. */
+    static int imageBytes(long components) {
+        return (components & AVX) != 0 ? XSAVE_BYTES + AVX_BYTES : XSAVE_BYTES;
+    }
 
     private static void checkXsave(Cpu c) {
         if ((c.control(VcpuState.CR4) & Cr4.OSXSAVE) == 0) {
@@ -202,7 +223,11 @@ public final class Fxsave {
         for (int n = 0; n < (in64BitMode ? 32 : 16); n++) {
             sse |= c.control(VcpuState.XMM + n * 8);
         }
-        return (x87 != 0 ? X87 : 0) | (sse != 0 ? SSE : 0);
+        long avx = 0;
+        for (int n = 0; n < (in64BitMode ? 32 : 16); n++) {
+            avx |= c.control(VcpuState.YMM_HIGH + n * 8);
+        }
+        return (x87 != 0 ? X87 : 0) | (sse != 0 ? SSE : 0) | (avx != 0 ? AVX : 0);
     }
 
     /** XSAVE: everything requested, in standard format. */
@@ -217,18 +242,21 @@ public final class Fxsave {
 
     private static void save(Cpu c, Insn i, long wanted) {
         checkXsave(c);
-        long va = aligned(c, i, XSAVE_BYTES, 64, true);
         long mask = requested(c);
-        c.checkWritable(va, XSAVE_BYTES);
+        long va = aligned(c, i, imageBytes(mask), 64, true);
+        c.checkWritable(va, imageBytes(mask));
         long old = c.load64(va + XSTATE_BV);
         if ((mask & wanted & X87) != 0) {
             saveX87(c, i, va);
         }
-        if ((mask & SSE) != 0) {
+        if ((mask & (SSE | AVX)) != 0) {
             saveMxcsr(c, va);
         }
         if ((mask & wanted & SSE) != 0) {
             saveXmm(c, i, va);
+        }
+        if ((mask & wanted & AVX) != 0) {
+            saveYmm(c, i, va);
         }
         c.store64(va + XSTATE_BV, old & ~mask | inUse(c, i.is64()) & mask);
     }
@@ -236,9 +264,9 @@ public final class Fxsave {
     /** XSAVEC: like XSAVEOPT, with the header of the compacted format. */
     public static void xsavec(Cpu c, Insn i) {
         checkXsave(c);
-        long va = aligned(c, i, XSAVE_BYTES, 64, true);
         long mask = requested(c);
-        c.checkWritable(va, XSAVE_BYTES);
+        long va = aligned(c, i, imageBytes(mask), 64, true);
+        c.checkWritable(va, imageBytes(mask));
         long used = inUse(c, i.is64());
         if (Raw.getInt(c.base + VcpuState.MXCSR) != MXCSR_RESET) {
             used |= SSE;
@@ -250,6 +278,9 @@ public final class Fxsave {
             saveMxcsr(c, va);
             saveXmm(c, i, va);
         }
+        if ((mask & used & AVX) != 0) {
+            saveYmm(c, i, va);
+        }
         c.store64(va + XSTATE_BV, mask & used);
         c.store64(va + XCOMP_BV, mask | COMPACTED);
     }
@@ -257,15 +288,17 @@ public final class Fxsave {
     /** XRSTOR, standard and compacted format. */
     public static void xrstor(Cpu c, Insn i) {
         checkXsave(c);
-        long va = aligned(c, i, XSAVE_BYTES, 64, false);
         long mask = requested(c);
+        long va = aligned(c, i, imageBytes(mask), 64, false);
         checkReadable(c, va, XSAVE_BYTES);
         long present = c.load64(va + XSTATE_BV);
         long format = c.load64(va + XCOMP_BV);
         boolean compacted = (format & COMPACTED) != 0;
         checkHeader(c, va, present, format, compacted);
-        boolean mxcsrLoaded = (mask & SSE) != 0 && (!compacted || (present & SSE) != 0);
-        int mxcsr = mxcsrLoaded ? loadMxcsr(c, va) : MXCSR_RESET;
+        checkReadable(c, va, imageBytes(mask & present));
+        // MXCSR belongs to SSE, but in the standard format AVX brings it along.
+        boolean mxcsrWanted = (mask & (compacted ? SSE : SSE | AVX)) != 0;
+        int mxcsr = mxcsrWanted && (!compacted || (present & SSE) != 0) ? loadMxcsr(c, va) : MXCSR_RESET;
         if ((mask & X87) != 0) {
             if ((present & X87) != 0) {
                 restoreX87(c, i, va);
@@ -273,12 +306,21 @@ public final class Fxsave {
                 resetX87(c);
             }
         }
-        if ((mask & SSE) != 0) {
+        if (mxcsrWanted) {
             Raw.putInt(c.base + VcpuState.MXCSR, mxcsr);
+        }
+        if ((mask & SSE) != 0) {
             if ((present & SSE) != 0) {
                 restoreXmm(c, i, va);
             } else {
                 Raw.fill(c.base + VcpuState.XMM, registers(i) * 16L, (byte) 0);
+            }
+        }
+        if ((mask & AVX) != 0) {
+            if ((present & AVX) != 0) {
+                restoreYmm(c, i, va);
+            } else {
+                Raw.fill(c.ymmHigh(0), registers(i) * 16L, (byte) 0);
             }
         }
     }
@@ -326,15 +368,29 @@ public final class Fxsave {
         c.setReg(2, VcpuState.RDX, value >>> 32);
     }
 
-    /** XSETBV: x87 state cannot be disabled. */
+    /** The state components that CPUID offers to the guest. */
+    private static long supported(Cpu c) {
+        int[] result = new int[4];
+        c.world.cpuid(CpuidPolicy.EXTENDED_STATE, 0, result);
+        return result[0] & 0xffffffffL | (long) result[3] << 32;
+    }
+
+    /** XSETBV: x87 state cannot be disabled, and AVX state is nothing without the SSE state. */
     public static void xsetbv(Cpu c, Insn i) {
         if ((c.control(VcpuState.CR4) & Cr4.OSXSAVE) == 0) {
             throw c.undefined();
         }
         long value = c.reg(2, VcpuState.RAX) | c.gpr(VcpuState.RDX) << 32;
-        if (c.cpl != 0 || (int) c.gpr(VcpuState.RCX) != 0 || (value & ~SUPPORTED) != 0 || (value & X87) == 0) {
+        if (c.cpl != 0
+                || (int) c.gpr(VcpuState.RCX) != 0
+                || (value & ~supported(c)) != 0
+                || (value & X87) == 0
+                || (value & AVX) != 0 && (value & SSE) == 0) {
             throw c.generalProtection(0);
         }
+        long next = i.nextRip(c);
         c.setControl(VcpuState.XCR0, value);
+        c.refresh();
+        c.setRip(next);
     }
 }

@@ -266,4 +266,29 @@ public final class SseConvert {
         cvttpd2pi(c, d, s);
         Raw.putLong(d + 8, 0);
     }
+
+    /** VCVTPH2PS: four lanes. */
+    public static void vcvtph2ps(Cpu c, long d, long s) {
+        int csr = FloatMath.begin(c);
+        long x = Raw.getLong(s);
+        int r0 = FloatMath.widenHalf(c, (int) x & 0xffff);
+        int r1 = FloatMath.widenHalf(c, (int) (x >>> 16) & 0xffff);
+        int r2 = FloatMath.widenHalf(c, (int) (x >>> 32) & 0xffff);
+        int r3 = FloatMath.widenHalf(c, (int) (x >>> 48));
+        FloatMath.finish(c, csr);
+        Raw.putLong(d, pair(r0, r1));
+        Raw.putLong(d + 8, pair(r2, r3));
+    }
+
+    /** VCVTPS2PH: four lanes, the rest cleared. */
+    public static void vcvtps2ph(Cpu c, long d, long s, int imm) {
+        int csr = FloatMath.begin(c);
+        long r = 0;
+        for (int i = 0; i < 4; i++) {
+            r |= (long) FloatMath.narrowHalf(c, csr, Raw.getInt(s + i * 4), imm) << i * 16;
+        }
+        FloatMath.finish(c, csr);
+        Raw.putLong(d, r);
+        Raw.putLong(d + 8, 0);
+    }
 }

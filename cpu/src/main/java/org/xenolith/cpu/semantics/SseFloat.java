@@ -11,6 +11,8 @@ import org.xenolith.memory.Raw;
  * All lanes are computed before {@link FloatMath#finish} raises an exception, and only then is the destination written.
  */
 public final class SseFloat {
+    private static final int LEGACY_PREDICATES = 7;
+
     private SseFloat() {}
 
     private static void put32(long d, int r0, int r1, int r2, int r3) {
@@ -293,8 +295,13 @@ public final class SseFloat {
         return FloatMath.compare(c, csr, 3, Raw.getLong(d), Raw.getLong(s), predicate) ? -1 : 0;
     }
 
-    /** CMPPS. Bits 3-7 of the immediate have no meaning without VEX. */
+    /** CMPPS. Bits 3-7 of the immediate have no meaning without VEX, bits 5-7 none with it. */
     public static void cmpps(Cpu c, long d, long s, int imm) {
+        vcmpps(c, d, s, imm & LEGACY_PREDICATES);
+    }
+
+    /** VCMPPS. */
+    public static void vcmpps(Cpu c, long d, long s, int imm) {
         int csr = FloatMath.begin(c);
         int r0 = compare32(c, csr, d, s, imm);
         int r1 = compare32(c, csr, d + 4, s + 4, imm);
@@ -306,6 +313,11 @@ public final class SseFloat {
 
     /** CMPPD. */
     public static void cmppd(Cpu c, long d, long s, int imm) {
+        vcmppd(c, d, s, imm & LEGACY_PREDICATES);
+    }
+
+    /** VCMPPD. */
+    public static void vcmppd(Cpu c, long d, long s, int imm) {
         int csr = FloatMath.begin(c);
         long r0 = compare64(c, csr, d, s, imm);
         long r1 = compare64(c, csr, d + 8, s + 8, imm);
@@ -315,6 +327,11 @@ public final class SseFloat {
 
     /** CMPSS. */
     public static void cmpss(Cpu c, long d, long s, int imm) {
+        vcmpss(c, d, s, imm & LEGACY_PREDICATES);
+    }
+
+    /** VCMPSS. */
+    public static void vcmpss(Cpu c, long d, long s, int imm) {
         int csr = FloatMath.begin(c);
         int r = compare32(c, csr, d, s, imm);
         FloatMath.finish(c, csr);
@@ -323,6 +340,11 @@ public final class SseFloat {
 
     /** CMPSD. */
     public static void cmpsd(Cpu c, long d, long s, int imm) {
+        vcmpsd(c, d, s, imm & LEGACY_PREDICATES);
+    }
+
+    /** VCMPSD. */
+    public static void vcmpsd(Cpu c, long d, long s, int imm) {
         int csr = FloatMath.begin(c);
         long r = compare64(c, csr, d, s, imm);
         FloatMath.finish(c, csr);
@@ -513,6 +535,27 @@ public final class SseFloat {
         int sum = FloatMath.add32(c, csr, low, high);
         FloatMath.finish(c, csr);
         put32(d, (imm & 1) * sum, (imm >> 1 & 1) * sum, (imm >> 2 & 1) * sum, (imm >> 3 & 1) * sum);
+    }
+
+    /** VDPPS of YMM registers: in both lanes alike, and each step raises the exceptions of both. */
+    public static void vdpps(Cpu c, long d, long s, int imm) {
+        int csr = FloatMath.begin(c);
+        for (int lane = 0; lane < 8; lane++) {
+            int at = lane & 4;
+            Raw.putInt(d + lane * 4, product32(c, csr, d + at * 4, s + at * 4, lane & 3, imm));
+        }
+        FloatMath.finish(c, csr);
+        csr = FloatMath.begin(c);
+        for (int pair = 0; pair < 32; pair += 8) {
+            Raw.putInt(d + pair, FloatMath.add32(c, csr, Raw.getInt(d + pair), Raw.getInt(d + pair + 4)));
+        }
+        FloatMath.finish(c, csr);
+        csr = FloatMath.begin(c);
+        int low = FloatMath.add32(c, csr, Raw.getInt(d), Raw.getInt(d + 8));
+        int high = FloatMath.add32(c, csr, Raw.getInt(d + 16), Raw.getInt(d + 24));
+        FloatMath.finish(c, csr);
+        put32(d, (imm & 1) * low, (imm >> 1 & 1) * low, (imm >> 2 & 1) * low, (imm >> 3 & 1) * low);
+        put32(d + 16, (imm & 1) * high, (imm >> 1 & 1) * high, (imm >> 2 & 1) * high, (imm >> 3 & 1) * high);
     }
 
     /** DPPD: bits 4-5 choose the factors, bits 0-1 the destinations. */

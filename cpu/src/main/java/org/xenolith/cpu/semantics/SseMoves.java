@@ -102,9 +102,7 @@ public final class SseMoves {
 
     /** MASKMOVDQU: stores the bytes whose mask byte has its top bit set. */
     public static void maskmovdqu(Cpu c, Insn i) {
-        if (c.sseBlocked) {
-            throw c.sseFault();
-        }
+        c.requireVectors(i.row.vex);
         long mask = c.xmm(i.rm);
         int selected = (int) (SseLanes.signBits(Raw.getLong(mask)) | SseLanes.signBits(Raw.getLong(mask + 8)) << 8);
         maskedStore(c, i, c.xmm(i.reg), selected, 16);
@@ -165,9 +163,7 @@ public final class SseMoves {
 
     /** LDMXCSR: #GP(0) for reserved bits. */
     public static void ldmxcsr(Cpu c, Insn i) {
-        if (c.sseBlocked) {
-            throw c.sseFault();
-        }
+        c.requireVectors(i.row.vex);
         int value = (int) c.load32(i.mem.linear(c, 4, false));
         if ((value & ~FloatMath.MXCSR_MASK) != 0) {
             throw c.generalProtection(0);
@@ -177,9 +173,7 @@ public final class SseMoves {
 
     /** STMXCSR. */
     public static void stmxcsr(Cpu c, Insn i) {
-        if (c.sseBlocked) {
-            throw c.sseFault();
-        }
+        c.requireVectors(i.row.vex);
         c.store32(i.mem.linear(c, 4, true), Raw.getInt(c.base + VcpuState.MXCSR) & 0xffffffffL);
     }
 }

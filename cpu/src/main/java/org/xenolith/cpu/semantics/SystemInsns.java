@@ -1,5 +1,6 @@
 package org.xenolith.cpu.semantics;
 
+import org.xenolith.cpu.CpuidPolicy;
 import org.xenolith.cpu.VcpuExit;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.core.Cpu;
@@ -30,6 +31,7 @@ public final class SystemInsns {
         int segment = i.mem.segment;
         long base = c.mode == 3 && segment < VcpuState.FS ? 0 : c.state.segmentBase(segment);
         c.flushPage(c.wrapLinear(base + i.mem.offset(c)));
+        c.serialize();
         c.setRip(i.nextRip(c));
     }
 
@@ -200,6 +202,7 @@ public final class SystemInsns {
         long value = c.reg(2, VcpuState.RDX) << 32 | c.reg(2, VcpuState.RAX);
         long next = i.nextRip(c);
         Msrs.write(c, (int) c.reg(2, VcpuState.RCX), value);
+        c.serialize();
         c.setRip(next);
     }
 
@@ -213,10 +216,16 @@ public final class SystemInsns {
         if (leaf == 1 && (c.control(VcpuState.CR4) & Cr4.OSXSAVE) != 0) {
             result[2] |= CPUID1_ECX_OSXSAVE;
         }
+        if (leaf == CpuidPolicy.EXTENDED_STATE && result[1] != 0 && ((int) c.reg(2, VcpuState.RCX) & ~1) == 0) {
+            // The size of the area for what is enabled now.
+            result[1] = Fxsave.imageBytes(c.control(VcpuState.XCR0));
+        }
         c.setReg(2, VcpuState.RAX, result[0] & 0xffffffffL);
         c.setReg(2, VcpuState.RBX, result[1] & 0xffffffffL);
         c.setReg(2, VcpuState.RCX, result[2] & 0xffffffffL);
         c.setReg(2, VcpuState.RDX, result[3] & 0xffffffffL);
+        c.serialize();
+        c.setRip(i.nextRip(c));
     }
 
     private static void readTime(Cpu c) {
@@ -239,6 +248,11 @@ public final class SystemInsns {
 
     public static void rdpid(Cpu c, Insn i) {
         c.setReg(i.is64() ? 3 : 2, i.rm, Raw.getInt(c.base + VcpuState.TSC_AUX) & 0xffffffffL);
+    }
+
+    /** Ends a block, so that code which another processor has changed is looked up anew. */
+    public static void serialize(Cpu c, Insn i) {
+        c.setRip(i.nextRip(c));
     }
 
     /** There are no performance counters. */

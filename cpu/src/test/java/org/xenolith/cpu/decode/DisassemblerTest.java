@@ -64,6 +64,16 @@ class DisassemblerTest {
                 "de c9                      | fmulp st(1), st",
                 "df f1                      | fcomip st, st(1)",
                 "c4 e2 78 f2 c1             | andn eax, eax, ecx",
+                "c5 fc 58 c1                | vaddps ymm0, ymm0, ymm1",
+                "c5 f2 58 10                | vaddss xmm2, xmm1, dword ptr [rax]",
+                "c4 e3 71 4a c2 30          | vblendvps xmm0, xmm1, xmm2, xmm3",
+                "c4 e2 6d 90 04 88          | vpgatherdd ymm0, dword ptr [rax+ymm1*4], ymm2",
+                "c4 e2 ed 90 04 88          | vpgatherdq ymm0, qword ptr [rax+xmm1*4], ymm2",
+                "c4 e2 7d 20 00             | vpmovsxbw ymm0, xmmword ptr [rax]",
+                "c4 e3 7d 19 c8 01          | vextractf128 xmm0, ymm1, 0x1",
+                "c4 e2 f5 b8 c2             | vfmadd231pd ymm0, ymm1, ymm2",
+                "c5 e5 71 d1 04             | vpsrlw ymm3, ymm1, 0x4",
+                "c5 fc 77                   | vzeroall",
                 "0f 18 08                   | prefetcht0 byte ptr [rax]",
                 "0f ae 07                   | fxsave [rdi]",
                 "48 0f ae 07                | fxsave64 [rdi]",
@@ -72,6 +82,39 @@ class DisassemblerTest {
             })
     void readsAsTheManualsWriteIt(String hex, String expected) {
         assertThat(text(hex, 3)).isEqualTo(expected);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "c5 fd 6e c0       | VMOVD with VEX.L",
+                "c5 78 28 c1       | not this one",
+                "c5 e8 28 c1       | VMOVAPS with a register in VEX.vvvv",
+                "66 c5 fc 58 c1    | 66 before VEX",
+                "f0 c5 fc 58 00    | LOCK before VEX",
+                "48 c5 fc 58 c1    | REX before VEX",
+                "c4 e3 75 06 c2 00 | not this one",
+                "c4 e3 f5 06 c2 00 | VPERM2F128 with VEX.W",
+                "c4 e3 71 06 c2 00 | VPERM2F128 of 128 bits",
+                "c4 e2 6d 90 00    | a gather without SIB",
+                "c4 e2 6d 90 c1    | a gather from a register",
+                "c4 e4 7d 58 c1    | opcode map 4",
+            })
+    void encodingsOfVexThatAreNoInstructions(String hex, String why) {
+        byte[] code = HexFormat.of().parseHex(hex.replace(" ", ""));
+        Disassembler.Line line = new Disassembler(Disassembler.Symbols.NONE).line(code, 0, code.length, 0x1000, 3);
+        assertThat(line.insn() == null).as(why).isEqualTo(!why.equals("not this one"));
+    }
+
+    @Test
+    void vexMeansLesAndLdsOutsideLongModeUnlessTheModRmByteIsARegister() {
+        assertThat(text("c5 10", 2)).isEqualTo("lds edx, [eax]");
+        assertThat(text("c4 10", 1)).isEqualTo("les dx, [bx+si]");
+        assertThat(text("c5 fc 58 c1", 2)).isEqualTo("vaddps ymm0, ymm0, ymm1");
+        // VEX.W chooses the precision in all modes, but the width of a general register in 64-bit mode only.
+        assertThat(text("c4 e2 f1 98 c2", 2)).isEqualTo("vfmadd132pd xmm0, xmm1, xmm2");
+        assertThat(text("c4 e1 f9 6e c0", 2)).isEqualTo("vmovd xmm0, eax");
     }
 
     @Test

@@ -103,6 +103,8 @@ class InstructionTableTest {
                             "align",
                             "st",
                             "ulp",
+                            "whole",
+                            "wgpr",
                             "begin");
         }
     }

@@ -39,6 +39,9 @@ final class BaseState {
         for (int i = 0; i < 16; i++) {
             Values.vector(r, s.fx, MachineState.XMM + i * 16);
         }
+        for (int i = 0; i < 16; i++) {
+            Values.vector(r, s.ymm, i * 16);
+        }
         return s;
     }
 

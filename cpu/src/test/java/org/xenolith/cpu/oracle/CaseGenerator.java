@@ -50,11 +50,14 @@ public final class CaseGenerator {
     private boolean lock;
     private int repeat;
     private boolean rexW;
+    private boolean vexW;
     private int operandSize;
     private int reg;
     private int rm;
     private boolean memory;
     private int vvvv;
+    private int vexL;
+    private int is4;
     private int reserved;
 
     private final boolean sequence;
@@ -87,7 +90,11 @@ public final class CaseGenerator {
         c.in = s;
         c.code = new byte[0];
         boolean mode32 = row.not64
-                || !row.only64 && row.rexW != 1 && !family("SystemRegs") && !family("SystemCalls") && r.nextInt(8) == 0;
+                || !row.only64
+                        && (row.rexW != 1 || row.vex && !row.generalOperand)
+                        && !family("SystemRegs")
+                        && !family("SystemCalls")
+                        && r.nextInt(8) == 0;
         c.mode = mode32 ? 2 : 3;
         is64 = !mode32;
         sequence = false;
@@ -228,6 +235,14 @@ public final class CaseGenerator {
         if (memory) {
             place();
         }
+        if (row.vsib) {
+            // Always with SIB; the index field names a vector register.
+            form = 3 + r.nextInt(3);
+            index = register();
+            if (form == 3 && (base & 7) == 5) {
+                form = 4;
+            }
+        }
         operands();
         encode();
         int before = c.code.length;
@@ -271,7 +286,9 @@ public final class CaseGenerator {
         }
         // Far pointers of 64 bits: Intel has them, AMD ignores REX.W.
         boolean farPointer = semantics.equals("FarControl.jmpfRm") || semantics.equals("FarControl.callfRm");
-        rexW = is64 && !farPointer && (row.rexW >= 0 ? row.rexW == 1 : one(3));
+        vexW = row.vex && (row.rexW >= 0 && (is64 || !row.generalOperand) ? row.rexW == 1 : one(3));
+        rexW = is64 && (row.vex ? vexW : !farPointer && (row.rexW >= 0 ? row.rexW == 1 : one(3)));
+        vexL = row.vexL >= 0 ? row.vexL : row.vex ? r.nextInt(2) : 0;
         operandSize =
                 is64 ? row.force64 || rexW ? 3 : p66 && !row.vex ? 1 : row.default64 ? 3 : 2 : p66 && !row.vex ? 1 : 2;
         if (family("Strings") && row.prefix == Row.ANY) {
@@ -293,6 +310,7 @@ public final class CaseGenerator {
         for (OperandSpec spec : row.operands) {
             switch (spec.kind()) {
                 case RM, MMX_RM, XMM_RM -> usesRm = true;
+                case XMM_IS4 -> is4 = register() << 4 | r.nextInt(16);
                 case MMX -> reg = r.nextInt(8) | (is64 && one(16) ? 8 : 0);
                 case MMX_RM_REG -> rm = r.nextInt(8) | (is64 && one(16) ? 8 : 0);
                 case ST -> rm = r.nextInt(8);
@@ -384,12 +402,15 @@ public final class CaseGenerator {
                         case ' ' -> family("Fxsave") ? 832 : semantics.equals("Control.bound") ? 2 << operandSize : 16;
                         case 'e' -> 28;
                         case 's' -> 108;
-                        case 'x', 't' -> spec.bytes();
+                        case 'x', 't', 'l' -> spec.bytes(vexL);
                         default -> 1 << spec.width(operandSize);
                     };
                 }
                 case MMX_RM, XMM_RM -> {
-                    return spec.bytes();
+                    return spec.bytes(vexL);
+                }
+                case VSIB32, VSIB64 -> {
+                    return 64;
                 }
                 default -> {}
             }
@@ -401,7 +422,7 @@ public final class CaseGenerator {
         int align = 1;
         if (row.has("align") || semantics.equals("Atomics.cmpxchg16b") || family("Fxsave")) {
             // SHA: the manuals want alignment, AMD's processors do not check it.
-            align = one(32) && !semantics.contains("sha") ? 1 : family("Fxsave") ? 64 : 16;
+            align = one(32) && !semantics.contains("sha") ? 1 : family("Fxsave") ? 64 : Math.max(16, bytes);
         } else if (row.lockable || one(2)) {
             // Locked accesses across cache lines are slow on purpose on some hosts.
             align = Integer.highestOneBit(bytes);
@@ -517,6 +538,32 @@ public final class CaseGenerator {
         }
     }
 
+    /**
+     * Indices into the data area, some beyond it, and a mask of random signs. The three vector registers differ, but for
+     * a few cases that must be refused.
+     */
+    private void gather() {
+        while (!one(50) && (reg == vvvv || reg == index || index == vvvv)) {
+            vvvv = register();
+            index = register();
+        }
+        displacement = form == 3 ? 0 : (byte) r.nextInt();
+        long middle = Layout.DATA + 0x800 + r.nextInt(0x1000);
+        setAddress(base, middle - displacement - (!is64 || segment < FS ? 0 : segment == FS ? s.fsBase : s.gsBase));
+        int size = row.operands.get(1).kind() == Kind.VSIB32 ? 4 : 8;
+        for (int i = 0; i < 32; i += size) {
+            long distance = r.nextInt(0x1000) - 0x800 << (one(40) ? 3 : 0) >> scale;
+            byte[] register = i < 16 ? s.fx : s.ymm;
+            Values.put(register, (i < 16 ? MachineState.XMM + i : i - 16) + index * 16, distance, size);
+        }
+        if (one(2)) {
+            for (int i = 3; i < 16; i += 4) {
+                s.fx[MachineState.XMM + vvvv * 16 + i] = (byte) (one(4) ? 0 : 0x80);
+                s.ymm[vvvv * 16 + i] = (byte) (one(4) ? 0 : 0x80);
+            }
+        }
+    }
+
     private void setAddress(int register, long value) {
         s.gpr[register] =
                 p67 ? s.gpr[register] & 0xffffffff00000000L | value & 0xffffffffL : is64 ? value : value & 0xffffffffL;
@@ -560,7 +607,7 @@ public final class CaseGenerator {
             if (row.vex) {
                 s.gpr[vvvv] = r.nextInt(70);
             }
-        } else if (semantics.startsWith("SseStrings.pcmpe")) {
+        } else if (semantics.contains("pcmpe") && semantics.contains("str")) {
             s.gpr[RAX] = one(4) ? s.gpr[RAX] : r.nextInt(40) - 20 & (rexW ? -1L : 0xffffffffL);
             s.gpr[RDX] = one(4) ? s.gpr[RDX] : r.nextInt(40) - 20 & (rexW ? -1L : 0xffffffffL);
         } else if (bitString()) {
@@ -590,7 +637,9 @@ public final class CaseGenerator {
                 s.gpr[RDI] &= 0xffffffffL;
             }
         }
-        if (memory) {
+        if (row.vsib) {
+            gather();
+        } else if (memory) {
             c.operand = ea;
             content();
             address();
@@ -622,7 +671,7 @@ public final class CaseGenerator {
         if (one(6) && !semantics.endsWith(".ldmxcsr")) {
             return;
         }
-        byte[] b = new byte[Math.max(16, eaBytes)];
+        byte[] b = new byte[Math.max(16, eaBytes + 15 & -16)];
         switch (r.nextInt(4)) {
             case 0 -> {
                 for (int i = 0; i + 8 <= b.length; i += 8) {
@@ -635,10 +684,10 @@ public final class CaseGenerator {
                     Values.put(b, 0, v[0], 8);
                     Values.put(b, 8, v[1], 2);
                 } else {
-                    Values.vector(r, b, 0);
+                    vectors(b);
                 }
             }
-            default -> Values.vector(r, b, 0);
+            default -> vectors(b);
         }
         if (row.mnemonic.equals("fbld") && !one(8)) {
             for (int i = 0; i < 9; i++) {
@@ -673,6 +722,12 @@ public final class CaseGenerator {
             Values.put(b, 0, 0, 4);
         }
         c.patch((int) (ea - Layout.DATA), eaBytes > 16 ? b : Arrays.copyOf(b, Math.min(16, b.length)));
+    }
+
+    private void vectors(byte[] b) {
+        for (int i = 0; i < Math.min(b.length, 64); i += 16) {
+            Values.vector(r, b, i);
+        }
     }
 
     private void exchange() {
@@ -833,11 +888,17 @@ public final class CaseGenerator {
         int x4 = memory && form >= 3 && form != 6 && form != 7 ? index >> 3 : 0;
         int b4 = row.plusR || !memory ? rm >> 3 : form <= 5 ? base >> 3 : 0;
         if (row.vex) {
-            boolean hasVvvv = row.operands.stream().anyMatch(o -> o.kind() == Kind.VVVV);
+            boolean hasVvvv = row.operands.stream().anyMatch(o -> o.kind() == Kind.VVVV || o.kind() == Kind.XMM_VVVV);
             int pp = row.prefix == 0x66 ? 1 : row.prefix == 0xF3 ? 2 : row.prefix == 0xF2 ? 3 : 0;
-            put(0xC4, 1);
-            put((~(r4 << 2 | x4 << 1 | b4) & 7) << 5 | row.map, 1);
-            put((rexW ? 0x80 : 0) | (hasVvvv ? ~vvvv & 15 : 15) << 3 | Math.max(row.vexL, 0) << 2 | pp, 1);
+            int last = (hasVvvv ? ~vvvv & 15 : 15) << 3 | vexL << 2 | pp;
+            if (row.map == Row.MAP_0F && !vexW && x4 + b4 == 0 && one(2)) {
+                put(0xC5, 1);
+                put((r4 == 0 ? 0x80 : 0) | last, 1);
+            } else {
+                put(0xC4, 1);
+                put((~(r4 << 2 | x4 << 1 | b4) & 7) << 5 | row.map, 1);
+                put((vexW ? 0x80 : 0) | last, 1);
+            }
         } else {
             boolean usesReg = row.hasModRm() && row.modrm < 0;
             int rex = 0x40
@@ -935,6 +996,7 @@ public final class CaseGenerator {
                     }
                     put(value, bytes);
                 }
+                case XMM_IS4 -> put(is4, 1);
                 case REL -> {
                     int bytes = spec.size() == 'b' ? 1 : 4;
                     put(landing() - (here() + bytes), bytes);

@@ -10,11 +10,11 @@ import org.xenolith.cpu.decode.Row;
  *
  * <pre>
  *   at=SLOT bits=64 code=HEX seed=HEX [steps=HEX] [undefined=HEX] [rax=HEX ..] [flags=HEX] [fcw= fsw= ftw= mxcsr=]
- *   [st0=HEX ..] [xmm0=HEX ..] [@OFFSET=BYTES ..]
+ *   [st0=HEX ..] [xmm0=HEX ..] [ymm0=HEX ..] [@OFFSET=BYTES ..]
  *     -&gt; next|back|forward|fault VECTOR [error= rip= cr2=] [what changed, in the same notation]
  * </pre>
  *
- * Numbers are hexadecimal. The left side lists what differs from {@link BaseState}, the right side what differs from
+ * Numbers are hexadecimal; a ymm register is its upper half. The left side lists what differs from {@link BaseState}, the right side what differs from
  * the left.
  */
 final class CaseText {
@@ -76,6 +76,11 @@ final class CaseText {
         }
         for (int i = 0; i < 16; i++) {
             bytes(t, "xmm" + i, from, to, MachineState.XMM + i * 16, 16);
+        }
+        for (int i = 0; i < 16; i++) {
+            if (!from.ymmEquals(to, i)) {
+                t.append(" ymm").append(i).append('=').append(Comparison.reversed(to.ymm, i * 16, 16));
+            }
         }
     }
 
@@ -167,11 +172,15 @@ final class CaseText {
 
     private static void set(MachineState s, String name, String value) {
         if (name.startsWith("xmm")) {
-            fx(s, MachineState.XMM + Integer.parseInt(name.substring(3)) * 16, value);
+            reverse(s.fx, MachineState.XMM + Integer.parseInt(name.substring(3)) * 16, value);
+            return;
+        }
+        if (name.startsWith("ymm")) {
+            reverse(s.ymm, Integer.parseInt(name.substring(3)) * 16, value);
             return;
         }
         if (name.startsWith("st")) {
-            fx(s, MachineState.ST + Integer.parseInt(name.substring(2)) * 16, value);
+            reverse(s.fx, MachineState.ST + Integer.parseInt(name.substring(2)) * 16, value);
             return;
         }
         long number = Long.parseUnsignedLong(value, 16);
@@ -193,10 +202,10 @@ final class CaseText {
         }
     }
 
-    private static void fx(MachineState s, int at, String value) {
+    private static void reverse(byte[] to, int at, String value) {
         byte[] b = HexFormat.of().parseHex(value);
         for (int i = 0; i < b.length; i++) {
-            s.fx[at + i] = b[b.length - 1 - i];
+            to[at + i] = b[b.length - 1 - i];
         }
     }
 }

@@ -87,6 +87,11 @@ final class Comparison {
             for (int i = 0; i < (c.mode == 3 ? 16 : 8); i++) {
                 bytes(list, "xmm" + i, a, b, MachineState.XMM + i * 16, 16);
             }
+            for (int i = 0; i < (c.mode == 3 ? 16 : 8); i++) {
+                if (!a.ymmEquals(b, i)) {
+                    list.add("ymm" + i + " " + reversed(a.ymm, i * 16, 16) + " / " + reversed(b.ymm, i * 16, 16));
+                }
+            }
             if (destination) {
                 memory(list, hardware, ours);
             }

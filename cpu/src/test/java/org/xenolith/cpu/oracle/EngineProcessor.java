@@ -7,6 +7,7 @@ import org.xenolith.cpu.VcpuExit;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.core.Cr0;
 import org.xenolith.cpu.core.Cr4;
+import org.xenolith.cpu.core.Xcr0;
 import org.xenolith.cpu.interpret.Interpreter;
 import org.xenolith.cpu.testing.TestEngine;
 import org.xenolith.cpu.testing.TestMemory;
@@ -165,6 +166,7 @@ public final class EngineProcessor implements AutoCloseable {
         Raw.putLong(outcome + 24 + 136, state.segmentBase(VcpuState.FS));
         Raw.putLong(outcome + 24 + 144, state.segmentBase(VcpuState.GS));
         saveFx(outcome + 176);
+        Raw.copy(state.address() + VcpuState.YMM_HIGH, outcome + Outcome.YMM, MachineState.YMM_SIZE);
         data.collect(dataHost, outcome);
     }
 
@@ -197,12 +199,13 @@ public final class EngineProcessor implements AutoCloseable {
                 Cr4.DE | Cr4.PAE | Cr4.PGE | Cr4.OSFXSR | Cr4.OSXMMEXCPT | Cr4.FSGSBASE | Cr4.OSXSAVE | Cr4.UMIP);
         state.setLong(VcpuState.DR, 0x7000_0000L);
         state.setLong(VcpuState.DR + 7 * 8, slowPaths ? 0x400 | 2 | 3 << 16 : 0x400);
-        state.setLong(VcpuState.XCR0, 3);
+        state.setLong(VcpuState.XCR0, Xcr0.X87 | Xcr0.AVX_MASK);
         state.setLong(VcpuState.EFER, Efer.SCE | Efer.LME | Efer.LMA | Efer.NXE);
         state.setInt(VcpuState.EVENTS, 0);
         state.setInt(VcpuState.SHADOW, 0);
         state.setInt(VcpuState.ACTIVITY, VcpuState.ACTIVE);
         loadFx(testCase + 192);
+        Raw.copy(testCase + TestCase.YMM, state.address() + VcpuState.YMM_HIGH, MachineState.YMM_SIZE);
     }
 
     private void fault(long outcome, int vector) {

@@ -11,20 +11,31 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.zip.GZIPInputStream;
+import org.xenolith.cpu.decode.Row;
 
 /**
  * Results recorded from a real processor, in the notation of {@link CaseText}: a line {@code # key} starts a row's
- * cases, each a line {@code input -> outcome}. {@code fixtures-N.txt.gz} are made by {@link RecordMain};
+ * cases, each a line {@code input -> outcome}. {@code fixtures-N.txt.gz} are made by {@link RecordMain}, the last two for VEX-encoded vectors;
  * {@code regressions.txt} is grown by hand, a case for each mismatch ever found.
  */
 public final class Fixtures {
     static final String REGRESSIONS = "/oracle/regressions.txt";
-    static final int FILES = 4;
+    static final int FILES = 6;
+    private static final int VECTOR_FILES = 2;
 
     /** One recorded case. */
     public record Recorded(TestCase testCase, Outcome hardware, String line) {}
 
     private Fixtures() {}
+
+    /** The number of the file for a row, given all rows: those of a kind spread over their files. */
+    static int file(Row row, List<Row> rows) {
+        boolean vectors = row.isVexVector();
+        List<Row> kind =
+                rows.stream().filter(other -> other.isVexVector() == vectors).toList();
+        int files = vectors ? VECTOR_FILES : FILES - VECTOR_FILES;
+        return (vectors ? FILES - VECTOR_FILES : 0) + kind.indexOf(row) * files / kind.size();
+    }
 
     static String name(int file) {
         return "/oracle/fixtures-" + file + ".txt.gz";

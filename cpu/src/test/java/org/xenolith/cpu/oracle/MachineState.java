@@ -3,9 +3,10 @@ package org.xenolith.cpu.oracle;
 import java.util.Arrays;
 import org.xenolith.memory.Raw;
 
-/** The registers of a test case: general, flags, FS and GS base, and an FXSAVE64 image. */
+/** The registers of a test case: general, flags, FS and GS base, an FXSAVE64 image, and the upper halves of YMM0..15. */
 final class MachineState {
     static final int FX_SIZE = 512;
+    static final int YMM_SIZE = 256;
     static final int FCW = 0;
     static final int FSW = 2;
     static final int FTW = 4;
@@ -21,6 +22,8 @@ final class MachineState {
     long fsBase;
     long gsBase;
     final byte[] fx = new byte[FX_SIZE];
+    /** Bits 128 to 255 of the YMM registers, 16 bytes each. */
+    final byte[] ymm = new byte[YMM_SIZE];
 
     MachineState copy() {
         MachineState s = new MachineState();
@@ -29,6 +32,7 @@ final class MachineState {
         s.fsBase = fsBase;
         s.gsBase = gsBase;
         System.arraycopy(fx, 0, s.fx, 0, FX_SIZE);
+        System.arraycopy(ymm, 0, s.ymm, 0, YMM_SIZE);
         return s;
     }
 
@@ -77,5 +81,9 @@ final class MachineState {
 
     boolean fxEquals(MachineState o, int at, int bytes) {
         return Arrays.equals(fx, at, at + bytes, o.fx, at, at + bytes);
+    }
+
+    boolean ymmEquals(MachineState o, int n) {
+        return Arrays.equals(ymm, n * 16, n * 16 + 16, o.ymm, n * 16, n * 16 + 16);
     }
 }

@@ -41,6 +41,7 @@ final class NativeProcessor {
     private static final int MAP_FIXED_NOREPLACE = 0x100000;
 
     private static final long IN = Layout.STUB_DATA;
+    private static final long IN_YMM = IN + 0x400;
     private static final long TARGET = IN + 0x700;
     private static final long HOST = IN + 0x720;
     private static final long EXIT = IN + 0x800;
@@ -48,6 +49,7 @@ final class NativeProcessor {
     private static final long FAULT = IN + 0x8C0;
     private static final long OLD = IN + 0x900;
     private static final long OUT_FX = IN + 0xA00;
+    private static final long OUT_YMM = IN + 0xC00;
 
     private static final int SYSCALL_ARCH_PRCTL = 158;
     private static final int ARCH_SET_GS = 0x1001;
@@ -66,6 +68,7 @@ final class NativeProcessor {
 
     private final long writableCode;
     private final boolean fsgsbase;
+    private final boolean avx;
     private final MethodHandle enter64;
     private final MethodHandle enter32;
     private final MethodHandle serialize;
@@ -73,7 +76,9 @@ final class NativeProcessor {
     private final long[] exits = new long[4];
 
     NativeProcessor() throws Throwable {
-        fsgsbase = Files.readString(Path.of("/proc/cpuinfo")).contains(" fsgsbase ");
+        String processor = Files.readString(Path.of("/proc/cpuinfo"));
+        fsgsbase = processor.contains(" fsgsbase ");
+        avx = processor.contains(" avx ");
         Linker linker = Linker.nativeLinker();
         MethodHandle mmap = call(linker, "mmap", FunctionDescriptor.of(LONG, LONG, LONG, INT, INT, INT, LONG));
         MethodHandle memfd = call(linker, "memfd_create", FunctionDescriptor.of(INT, LONG, INT));
@@ -159,6 +164,10 @@ final class NativeProcessor {
             writeBases(a, IN + 136);
             a.mov(2, RCX, 0x2B).loadSeg(Asm.DS, RCX).loadSeg(Asm.ES, RCX);
             a.rm(3, 1, abs(IN + 192), 0x0F, 0xAE);
+            for (int r = 0; avx && r < 16; r++) {
+                // vinsertf128 ymm, ymm, [..], 1
+                upper(a, r, 0x18, r, IN_YMM + r * 16);
+            }
             a.rm(2, 6, abs(IN + 128), 0xFF).popf();
             for (int r = 0; r < 16; r++) {
                 a.load(3, r, abs(IN + r * 8));
@@ -179,6 +188,14 @@ final class NativeProcessor {
         a.rm(2, 0, abs(OUT + 128), 0x8F);
         a.pushImm(0x202).popf();
         a.rm(3, 0, abs(OUT_FX), 0x0F, 0xAE);
+        for (int r = 0; avx && r < 16; r++) {
+            // vextractf128 [..], ymm, 1
+            upper(a, r, 0x19, 0, OUT_YMM + r * 16);
+        }
+        if (avx) {
+            // vzeroupper
+            a.db(0xC5, 0xF8, 0x77);
+        }
         a.db(0xDB, 0xE3);
         a.rm(2, 2, abs(HOST + 24), 0x0F, 0xAE);
         readBases(a, OUT + 136);
@@ -208,6 +225,12 @@ final class NativeProcessor {
         a.label("chain").movRR(2, RAX, RDI);
         a.rm(2, 4, new Asm.Mem(-1, -1, RAX, 3, (int) OLD), 0xFF);
         return a;
+    }
+
+    /** {@code VEX.256.66.0F3A.W0 opcode ymm, ymm, [absolute], 1}. */
+    private static void upper(Asm a, int register, int opcode, int second, long address) {
+        a.db(0xC4, (register < 8 ? 0x80 : 0) | 0x63, ~second << 3 & 0x78 | 5, opcode);
+        a.db((register & 7) << 3 | 4, 0x25).dd((int) address).db(1);
     }
 
     /** Stores the bases of FS and GS. Without instructions for that the kernel is asked; rcx, rsi, rdi and r11 change. */
@@ -280,6 +303,7 @@ final class NativeProcessor {
     void run(long testCase, long outcome) throws Throwable {
         data.prepare(Layout.DATA, testCase);
         Raw.copy(testCase, IN, 704);
+        Raw.copy(testCase + TestCase.YMM, avx ? IN_YMM : outcome + Outcome.YMM, MachineState.YMM_SIZE);
         long target = Layout.slot(Raw.getInt(testCase + 152)) + Layout.INSN;
         if (Raw.getByte(testCase + 157) == 3) {
             Raw.putLong(TARGET, target);
@@ -300,6 +324,9 @@ final class NativeProcessor {
             Raw.putLong(outcome + 24 + RSP * 8, Raw.getLong(FAULT + 32));
         }
         Raw.copy(OUT_FX, outcome + 176, MachineState.FX_SIZE);
+        if (avx) {
+            Raw.copy(OUT_YMM, outcome + Outcome.YMM, MachineState.YMM_SIZE);
+        }
         data.collect(Layout.DATA, outcome);
     }
 }

@@ -34,7 +34,7 @@ class OracleLiveTest {
                 if (host.has(row)) {
                     rows.add(row);
                 } else {
-                    skipped.add(row.mnemonic + " (" + row.feature + ")");
+                    skipped.add(row.mnemonic + " (" + row.features + ")");
                 }
             }
         }

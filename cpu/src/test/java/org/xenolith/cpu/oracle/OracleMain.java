@@ -33,7 +33,7 @@ public final class OracleMain {
                 continue;
             }
             if (!host.has(row)) {
-                System.out.println("skipped, the host has no " + row.feature + ": " + CaseText.key(row));
+                System.out.println("skipped, the host has no " + row.features + ": " + CaseText.key(row));
                 continue;
             }
             rows.add(row);

@@ -7,7 +7,7 @@ import org.xenolith.memory.Raw;
 /**
  * What came out of one test case.
  *
- * <p>In the shared file (2048 bytes):
+ * <p>In the shared file (2304 bytes):
  *
  * <pre>
  *     0  u32 exit code   4 u32 error code   8 u64 rip   16 u64 cr2 (the last three for faults)
@@ -15,10 +15,12 @@ import org.xenolith.memory.Raw;
  *   176  FXSAVE64 image
  *   688  u32 bytes of the list of changes, -1 when it does not fit
  *   696  changes of the data area: u16 offset, u16 length, bytes
+ *  2048  upper halves of YMM0..15
  * </pre>
  */
 final class Outcome {
-    static final int SIZE = 2048;
+    static final int SIZE = 2304;
+    static final int YMM = 2048;
     private static final int DIFFS = 696;
     private static final int GAP = 8;
 
@@ -42,6 +44,7 @@ final class Outcome {
         o.cr2 = Raw.getLong(at + 16);
         o.out.load(at + 24);
         Raw.copy(at + 176, o.out.fx, 0, MachineState.FX_SIZE);
+        Raw.copy(at + YMM, o.out.ymm, 0, MachineState.YMM_SIZE);
         int bytes = Raw.getInt(at + 688);
         if (bytes < 0) {
             o.changesLost = true;
@@ -78,7 +81,7 @@ final class Outcome {
      */
     static void storeChanges(long at, long before, long after) {
         long p = at + DIFFS;
-        long end = at + SIZE;
+        long end = at + YMM;
         int i = 0;
         while (i < Layout.DATA_SIZE) {
             if ((i & 7) == 0 && Raw.getLong(before + i) == Raw.getLong(after + i)) {

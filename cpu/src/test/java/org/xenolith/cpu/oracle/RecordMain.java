@@ -16,7 +16,7 @@ import org.xenolith.cpu.decode.Row;
  * Records fixtures from the host's processor.
  *
  * <p>Arguments: the directory to write to (cpu/src/test/resources/oracle), and optionally how many cases a row
- * (default 6). With a single argument {@code -} it reads cases (left sides, with their {@code # key} lines) from
+ * (default 6) and which files (default all). With a single argument {@code -} it reads cases (left sides, with their {@code # key} lines) from
  * standard input and prints them with outcomes: for regressions.
  */
 public final class RecordMain {
@@ -36,7 +36,11 @@ public final class RecordMain {
                 return;
             }
             int perRow = arguments.length > 1 ? Integer.parseInt(arguments[1]) : DEFAULT_CASES;
-            record(oracle, Path.of(arguments[0]), perRow);
+            List<Integer> files = new ArrayList<>();
+            for (int i = 2; i < arguments.length; i++) {
+                files.add(Integer.parseInt(arguments[i]));
+            }
+            record(oracle, Path.of(arguments[0]), perRow, files);
         }
     }
 
@@ -59,7 +63,8 @@ public final class RecordMain {
         }
     }
 
-    private static void record(OracleProcess oracle, Path directory, int perRow) throws IOException {
+    private static void record(OracleProcess oracle, Path directory, int perRow, List<Integer> files)
+            throws IOException {
         HostFeatures host = new HostFeatures();
         List<Row> rows = new ArrayList<>();
         for (Row row : InsnTable.get().rows()) {
@@ -72,16 +77,26 @@ public final class RecordMain {
         for (int i = 0; i < Fixtures.FILES; i++) {
             texts.add(new StringBuilder());
         }
-        for (int n = 0; n < rows.size(); n++) {
-            Row row = rows.get(n);
+        boolean runs32BitCode = oracle.runs32BitCode();
+        for (Row row : rows) {
+            int file = Fixtures.file(row, rows);
+            if (!files.isEmpty() && !files.contains(file)) {
+                continue;
+            }
+            if (row.not64 && !runs32BitCode) {
+                throw new IllegalStateException("the host has no 32-bit code segment for " + row);
+            }
             List<TestCase> cases = new ArrayList<>();
-            for (int i = 0; i < perRow; i++) {
-                cases.add(CaseGenerator.next(row, i, random));
+            while (cases.size() < perRow) {
+                TestCase c = CaseGenerator.next(row, cases.size(), random);
+                if (c.mode != 2 || runs32BitCode) {
+                    cases.add(c);
+                }
             }
             oracle.put(cases);
             oracle.start(perRow);
             oracle.finish(perRow);
-            StringBuilder text = texts.get(n * Fixtures.FILES / rows.size());
+            StringBuilder text = texts.get(file);
             text.append("# ").append(CaseText.key(row)).append('\n');
             for (int i = 0; i < perRow; i++) {
                 Outcome outcome = oracle.outcome(i);
@@ -95,6 +110,9 @@ public final class RecordMain {
             }
         }
         for (int i = 0; i < Fixtures.FILES; i++) {
+            if (!files.isEmpty() && !files.contains(i)) {
+                continue;
+            }
             Path file = directory.resolve(Path.of(Fixtures.name(i)).getFileName());
             try (OutputStream out = new GZIPOutputStream(Files.newOutputStream(file))) {
                 out.write(texts.get(i).toString().getBytes(StandardCharsets.US_ASCII));

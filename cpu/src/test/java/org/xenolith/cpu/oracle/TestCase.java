@@ -7,7 +7,7 @@ import org.xenolith.memory.Raw;
 /**
  * One input: an instruction, the state before it and the memory it finds.
  *
- * <p>In the shared file (1088 bytes):
+ * <p>In the shared file (1344 bytes):
  *
  * <pre>
  *     0  general registers, rflags, fs base, gs base
@@ -15,11 +15,13 @@ import org.xenolith.memory.Raw;
  *   192  FXSAVE64 image
  *   704  patches, at most 16: u16 offset, u16 length, 16 bytes
  *  1024  code, at most 64 bytes
+ *  1088  upper halves of YMM0..15
  * </pre>
  */
 public final class TestCase {
-    static final int SIZE = 1088;
+    static final int SIZE = 1344;
     static final int CODE = 1024;
+    static final int YMM = 1088;
     static final int MAX_PATCHES = 16;
 
     /** Bytes of the data area that differ from its pattern. */
@@ -84,6 +86,7 @@ public final class TestCase {
         Raw.putByte(at + 159, (byte) steps);
         Raw.copy(code, 0, at + CODE, code.length);
         Raw.copy(in.fx, 0, at + 192, MachineState.FX_SIZE);
+        Raw.copy(in.ymm, 0, at + YMM, MachineState.YMM_SIZE);
         long p = at + 704;
         for (Patch patch : patches) {
             Raw.putShort(p, (short) patch.offset);

@@ -46,6 +46,7 @@ public class FxsaveTest {
         }
         for (int n = 0; n < 16; n++) {
             machine.xmm(n, 0x100L + n, 0x200L + n);
+            machine.ymmHigh(n, 0x300L + n, 0x400L + n);
         }
         state.setInt(VcpuState.MXCSR, 0x3FA0);
     }
@@ -225,16 +226,128 @@ public class FxsaveTest {
     void xcr0IsCheckedAndNeedsTheOperatingSystem() {
         state.setGpr(VcpuState.RCX, 0);
         assertThat(machine.run(XGETBV)).isEqualTo(VectorMachine.NO_FAULT);
-        assertThat(state.gpr(VcpuState.RAX)).isEqualTo(3);
-        for (long bad : new long[] {0, 2, 4, 7}) {
+        assertThat(state.gpr(VcpuState.RAX)).isEqualTo(7);
+        for (long bad : new long[] {0, 2, 4, 5, 6, 15}) {
             request(bad);
             assertThat(machine.run(XSETBV)).as("xcr0 " + bad).isEqualTo(GuestFault.GP);
         }
         request(1);
         assertThat(machine.run(XSETBV)).isEqualTo(VectorMachine.NO_FAULT);
         assertThat(state.getLong(VcpuState.XCR0)).isEqualTo(1);
+        request(7);
+        assertThat(machine.run(XSETBV)).isEqualTo(VectorMachine.NO_FAULT);
+        assertThat(state.getLong(VcpuState.XCR0)).isEqualTo(7);
         state.setLong(VcpuState.CR4, state.getLong(VcpuState.CR4) & ~Cr4.OSXSAVE);
         assertThat(machine.run(XGETBV)).isEqualTo(GuestFault.UD);
         assertThat(machine.run(XSAVE)).isEqualTo(GuestFault.UD);
+    }
+
+    private void assertUpperHalves(int registers) {
+        for (int n = 0; n < 16; n++) {
+            assertThat(machine.ymmLow(n)).as("ymm" + n).isEqualTo(n < registers ? 0x300L + n : 0);
+            assertThat(machine.ymmTop(n)).as("ymm" + n).isEqualTo(n < registers ? 0x400L + n : 0);
+        }
+    }
+
+    private void forgetUpperHalves() {
+        Raw.fill(state.address() + VcpuState.YMM_HIGH, 256, (byte) 0);
+    }
+
+    @Test
+    void upperHalvesAreBehindTheHeaderInBothFormats() {
+        for (int[] instruction : new int[][] {XSAVE, XSAVEOPT, XSAVEC}) {
+            Raw.fill(image, 832, (byte) 0);
+            fill();
+            request(7);
+            assertThat(machine.run(instruction)).isEqualTo(VectorMachine.NO_FAULT);
+            assertThat(Raw.getLong(image + 512)).isEqualTo(7);
+            assertThat(Raw.getLong(image + 520)).isEqualTo(instruction == XSAVEC ? 0x8000000000000007L : 0);
+            assertThat(Raw.getLong(image + 576)).isEqualTo(0x300L);
+            assertThat(Raw.getLong(image + 824)).isEqualTo(0x40FL);
+            forget();
+            forgetUpperHalves();
+            assertThat(machine.run(XRSTOR)).isEqualTo(VectorMachine.NO_FAULT);
+            assertFilled(16);
+            assertUpperHalves(16);
+        }
+    }
+
+    @Test
+    void upperHalvesThatAreZeroAreNotInUse() {
+        fill();
+        forgetUpperHalves();
+        request(7);
+        Raw.putLong(image + 576, 55);
+        machine.run(XSAVEOPT);
+        assertThat(Raw.getLong(image + 512)).isEqualTo(3);
+        assertThat(Raw.getLong(image + 576)).isEqualTo(55);
+        machine.ymmHigh(9, 1, 0);
+        assertThat(machine.run(XRSTOR)).isEqualTo(VectorMachine.NO_FAULT);
+        assertThat(machine.ymmLow(9)).isZero();
+    }
+
+    @Test
+    void upperHalvesCanBeSavedAlone() {
+        fill();
+        request(4);
+        Raw.putLong(image + 160, 55);
+        machine.run(XSAVE);
+        assertThat(Raw.getLong(image + 160)).isEqualTo(55);
+        // MXCSR comes along with AVX in the standard format.
+        assertThat(Raw.getInt(image + 24)).isEqualTo(0x3FA0);
+        forgetUpperHalves();
+        machine.mxcsr(0x1F80);
+        machine.xmm(3, 9, 9);
+        machine.run(XRSTOR);
+        assertUpperHalves(16);
+        assertThat(machine.mxcsr()).isEqualTo(0x3FA0);
+        assertThat(machine.low(3)).isEqualTo(9);
+    }
+
+    @Test
+    void legacyCodeSavesEightUpperHalves() {
+        fill();
+        machine.compatibilityMode();
+        request(7);
+        machine.run(XSAVE);
+        assertThat(Raw.getLong(image + 576 + 7 * 16)).isEqualTo(0x307);
+        assertThat(Raw.getLong(image + 576 + 8 * 16)).isZero();
+        forgetUpperHalves();
+        machine.run(XRSTOR);
+        assertUpperHalves(8);
+    }
+
+    @Test
+    void whatXcr0DoesNotEnableIsNeitherSavedNorRestored() {
+        fill();
+        state.setLong(VcpuState.XCR0, 3);
+        request(7);
+        Raw.putLong(image + 576, 55);
+        machine.run(XSAVE);
+        assertThat(Raw.getLong(image + 512)).isEqualTo(3);
+        assertThat(Raw.getLong(image + 576)).isEqualTo(55);
+        machine.run(XRSTOR);
+        assertUpperHalves(16);
+        Raw.putLong(image + 512, 7);
+        assertThat(machine.run(XRSTOR)).isEqualTo(GuestFault.GP);
+    }
+
+    @Test
+    void cpuidTellsTheSizeForWhatIsEnabled() {
+        int[] cpuid = {0x0F, 0xA2};
+        for (int subleaf = 0; subleaf < 2; subleaf++) {
+            for (long enabled : new long[] {3, 7}) {
+                state.setLong(VcpuState.XCR0, enabled);
+                state.setGpr(VcpuState.RAX, 0xD);
+                state.setGpr(VcpuState.RCX, subleaf);
+                assertThat(machine.run(cpuid)).isEqualTo(VectorMachine.NO_FAULT);
+                assertThat(state.gpr(VcpuState.RBX)).isEqualTo(enabled == 7 ? 832 : 576);
+            }
+        }
+        state.setGpr(VcpuState.RAX, 0xD);
+        state.setGpr(VcpuState.RCX, 2);
+        machine.run(cpuid);
+        assertThat(state.gpr(VcpuState.RAX)).isEqualTo(256);
+        assertThat(state.gpr(VcpuState.RBX)).isEqualTo(576);
     }
 }

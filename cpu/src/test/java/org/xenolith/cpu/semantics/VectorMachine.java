@@ -2,6 +2,7 @@ package org.xenolith.cpu.semantics;
 
 import java.lang.foreign.Arena;
 import org.xenolith.cpu.CpuTracer;
+import org.xenolith.cpu.CpuidPolicy;
 import org.xenolith.cpu.Efer;
 import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.VcpuExit;
@@ -11,6 +12,7 @@ import org.xenolith.cpu.core.Cr4;
 import org.xenolith.cpu.decode.Insn;
 import org.xenolith.cpu.interpret.Interpreter;
 import org.xenolith.cpu.testing.TestEngine;
+import org.xenolith.cpu.testing.TestWorld;
 import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.Raw;
 
@@ -29,7 +31,7 @@ final class VectorMachine implements AutoCloseable {
     final VcpuState state = new VcpuState();
     private final Arena arena = Arena.ofConfined();
     private final long memory = arena.allocate(PAGES * 4096, 4096).address();
-    private final Interpreter interpreter = new Interpreter(state, null, new Pages());
+    private final Interpreter interpreter = new Interpreter(state, new TestWorld(CpuidPolicy.v3()), new Pages());
     private final Engine engine = TestEngine.make(interpreter);
     private int fault;
 
@@ -69,7 +71,7 @@ final class VectorMachine implements AutoCloseable {
         state.setLong(VcpuState.CR0, Cr0.PE | Cr0.NE | Cr0.ET);
         state.setLong(VcpuState.CR4, Cr4.PAE | Cr4.OSFXSR | Cr4.OSXMMEXCPT | Cr4.OSXSAVE);
         state.setLong(VcpuState.EFER, Efer.LMA | Efer.LME);
-        state.setLong(VcpuState.XCR0, 3);
+        state.setLong(VcpuState.XCR0, 7);
         state.setSegment(VcpuState.CS, 8, 0, -1, 0xA09B);
         state.setSegment(VcpuState.SS, 16, 0, -1, 0xC093);
         state.setInt(VcpuState.IDTR_LIMIT, 0);
@@ -100,6 +102,20 @@ final class VectorMachine implements AutoCloseable {
             throw new AssertionError("the code left with " + exit);
         }
         return fault;
+    }
+
+    /** The upper half of ymm{@code n}. */
+    void ymmHigh(int n, long low, long high) {
+        state.setLong(VcpuState.YMM_HIGH + n * 16, low);
+        state.setLong(VcpuState.YMM_HIGH + n * 16 + 8, high);
+    }
+
+    long ymmLow(int n) {
+        return state.getLong(VcpuState.YMM_HIGH + n * 16);
+    }
+
+    long ymmTop(int n) {
+        return state.getLong(VcpuState.YMM_HIGH + n * 16 + 8);
     }
 
     /** Host address of a guest address. */

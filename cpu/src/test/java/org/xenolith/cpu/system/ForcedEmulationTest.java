@@ -21,7 +21,7 @@ class ForcedEmulationTest {
 
     private static long runForced(TestMachine m, Asm code) {
         m.load(code);
-        CpuidPolicy policy = CpuidPolicy.standard().withForcedEmulation();
+        CpuidPolicy policy = CpuidPolicy.v2().withForcedEmulation();
         try (Interpreter engine = new Interpreter(m.state, m.world, m.memory, policy)) {
             assertThat(engine.run(1000)).isInstanceOf(VcpuExit.Halt.class);
         }

@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.LongSupplier;
+import org.xenolith.cpu.CpuidPolicy;
 import org.xenolith.cpu.World;
 
 /** Ports that log, MSRs in a map, interrupts from a queue, and a clock that only counts unless a test brings another one. */
@@ -24,11 +25,22 @@ public final class TestWorld implements World {
     /** Runs at each access to a device. */
     public Runnable onDevice = () -> {};
 
+    private final CpuidPolicy policy;
     private long clock;
     /** What the time-stamp counter shows. */
     public LongSupplier timeStampCounter = () -> clock += 1000;
 
     private int priority;
+
+    /** A world whose CPUID answers with the leaf, the subleaf and constants. */
+    public TestWorld() {
+        this(null);
+    }
+
+    /** A world whose CPUID answers by a policy. */
+    public TestWorld(CpuidPolicy policy) {
+        this.policy = policy;
+    }
 
     @Override
     public int portIn(int port, int bytes) {
@@ -74,6 +86,10 @@ public final class TestWorld implements World {
 
     @Override
     public void cpuid(int leaf, int subleaf, int[] result) {
+        if (policy != null) {
+            policy.leaf(leaf, subleaf, result);
+            return;
+        }
         result[0] = leaf;
         result[1] = subleaf;
         result[2] = 0x58656E6F;
