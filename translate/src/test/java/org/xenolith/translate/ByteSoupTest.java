@@ -146,8 +146,13 @@ class ByteSoupTest {
                     // Shorter, before the end of a page.
                 }
                 Insn insn = decoder.decode(i -> i < 16 ? bytes[i] & 0xff : 0x90, 0, long64 ? 3 : 2);
+                if (insn == null && flags) {
+                    return true;
+                }
                 if (insn != null) {
-                    boolean sets = insn.row.semantics.matches("Arithmetic\\.(add|sub|cmp|and|or|xor|test|neg)");
+                    // With an operand in memory it may fault first, and the flags are pushed.
+                    boolean sets = insn.mem == null
+                            && insn.row.semantics.matches("Arithmetic\\.(add|sub|cmp|and|or|xor|test|neg)");
                     if (flags && !sets || undefinedResult(insn)) {
                         return true;
                     }

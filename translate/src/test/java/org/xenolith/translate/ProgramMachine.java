@@ -12,6 +12,7 @@ import static org.xenolith.cpu.testing.Asm.mem;
 import java.util.HexFormat;
 import java.util.SplittableRandom;
 import org.xenolith.cpu.Engine;
+import org.xenolith.cpu.VcpuExit;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.interpret.Interpreter;
 import org.xenolith.cpu.testing.Asm;
@@ -243,10 +244,13 @@ final class ProgramMachine implements AutoCloseable {
         return this;
     }
 
-    /** An external interrupt arrives. */
-    void interrupt(int n) {
-        world.interrupts.add(INTERRUPT + n % INTERRUPTS);
-        state.raise(VcpuState.EVENT_INTERRUPT);
+    /** Runs, after an external interrupt has arrived when its number is not negative. */
+    VcpuExit run(long budget, int interrupt) {
+        if (interrupt >= 0) {
+            world.interrupts.add(INTERRUPT + interrupt % INTERRUPTS);
+            state.raise(VcpuState.EVENT_INTERRUPT);
+        }
+        return engine.run(budget);
     }
 
     /** Everything that a guest can see but memory; {@code flags} says which flags count. */
