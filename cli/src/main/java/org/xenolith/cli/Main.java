@@ -26,7 +26,7 @@ import picocli.CommandLine.Spec;
         synopsisSubcommandLabel = "COMMAND",
         commandListHeading = "%nCommands:%n",
         footer = {"", "'xeno COMMAND --help' tells more about a command."},
-        subcommands = {RunCommand.class, CompletionCommand.class})
+        subcommands = RunCommand.class)
 public final class Main implements Runnable {
     @Spec
     private CommandSpec spec;
@@ -40,16 +40,23 @@ public final class Main implements Runnable {
 
     /** The same without ending the JVM. */
     static int run(String... args) {
-        CommandLine line = commandLine();
-        return line.execute(args);
+        boolean runs = args.length > 0 && args[0].equals("run");
+        if (runs) {
+            RunCommand.prepare();
+        }
+        return commandLine(!runs).execute(args);
     }
 
-    static CommandLine commandLine() {
+    /** The command with all its verbs, or with {@code run} alone, which starts faster. */
+    private static CommandLine commandLine(boolean allVerbs) {
         CommandLine line = new CommandLine(new Main());
         CommandLine run = line.getSubcommands().get("run");
         run.getCommandSpec().usageMessage().footer(ExitStatus.help());
-        for (Subcommand other : ServiceLoader.load(Subcommand.class)) {
-            line.addSubcommand(other.command());
+        if (allVerbs) {
+            line.addSubcommand(new CompletionCommand());
+            for (Subcommand other : ServiceLoader.load(Subcommand.class)) {
+                line.addSubcommand(other.command());
+            }
         }
         line.setParameterExceptionHandler(Main::usageError);
         line.setExecutionExceptionHandler(Main::failure);

@@ -20,6 +20,7 @@ import org.xenolith.image.DebianPackages;
 import org.xenolith.image.GuestSession;
 import org.xenolith.image.ImageException;
 import org.xenolith.services.symbols.SymbolTable;
+import org.xenolith.toolstack.Domain;
 import org.xenolith.toolstack.DomainConfig;
 import org.xenolith.toolstack.EngineKind;
 import org.xenolith.toolstack.TraceConfig;
@@ -182,6 +183,20 @@ final class RunCommand implements Callable<Integer> {
             hidden = true,
             description = "What to run in the guest in place of a shell.")
     private List<String> command = List.of();
+
+    /** Starts in the background what takes long and is needed whatever the options say. */
+    static void prepare() {
+        Thread.ofPlatform()
+                .daemon()
+                .name("prepare")
+                .uncaughtExceptionHandler((thread, e) -> {
+                    // Whoever needs what failed here meets it again, and tells.
+                })
+                .start(() -> {
+                    HostTerminal.errorIsTerminal();
+                    Domain.prepare();
+                });
+    }
 
     @Override
     public Integer call() throws Exception {

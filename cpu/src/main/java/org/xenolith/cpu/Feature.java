@@ -79,6 +79,8 @@ public enum Feature {
     UMIP(7, 0, Register.ECX, 2, Level.EXTRA, Cr4.UMIP),
     RDPID(7, 0, Register.ECX, 22, Level.EXTRA),
     FSRM(7, 0, Register.EDX, 4, Level.EXTRA, 0, "ERMS"),
+    /** Kernels that do not see it serialize by IRET to the next instruction, a hundred thousand times in a boot. */
+    SERIALIZE(7, 0, Register.EDX, 14, Level.EXTRA),
     ARCH_CAPABILITIES(7, 0, Register.EDX, 29, Level.EXTRA, 0, "MSR"),
     // Leaf 0xD, subleaf 1.
     XSAVEOPT(0xD, 1, Register.EAX, 0, Level.V3, 0, "XSAVE"),

@@ -140,6 +140,8 @@ public final class VcpuState implements AutoCloseable {
     public static final int EVENT_EXIT = 4;
     /** TF or a breakpoint is on: the engine must look at every instruction. Kept by the processor itself. */
     public static final int EVENT_STEP = 8;
+    /** Another processor wrote code or asks to watch a frame: the processor serves that between two instructions. */
+    public static final int EVENT_CODE = 16;
 
     public static final int ACTIVE = 0;
     public static final int HALTED = 1;

@@ -137,9 +137,8 @@ public final class DomainMemory {
     /** Takes over what a domain builder has put into the map: all of it is the domain's own from now on. */
     public synchronized void adoptMap() {
         ownedFrames = 0;
-        for (long gfn = 0; gfn < map.limit(); gfn++) {
-            int mfn = map.mfn(gfn);
-            if (mfn >= 0 && !foreign.containsKey(mfn)) {
+        for (long gfn = map.nextMapped(0); gfn >= 0; gfn = map.nextMapped(gfn + 1)) {
+            if (!foreign.containsKey(map.mfn(gfn))) {
                 ownedFrames++;
                 highestGfn = Math.max(highestGfn, gfn);
             }
@@ -289,10 +288,9 @@ public final class DomainMemory {
     synchronized void releaseAll() {
         int runStart = -1;
         int runLength = 0;
-        long limit = map.limit();
-        for (long gfn = 0; gfn < limit; gfn++) {
+        for (long gfn = map.nextMapped(0); gfn >= 0; gfn = map.nextMapped(gfn + 1)) {
             int mfn = map.unmap(gfn);
-            if (mfn < 0 || foreign.containsKey(mfn)) {
+            if (foreign.containsKey(mfn)) {
                 continue;
             }
             if (pins.containsKey(mfn)) {

@@ -87,12 +87,8 @@ public final class StateHash {
     /** Weighs all frames anew, after a change of the map. */
     private void weigh() {
         Arrays.fill(weights, 0);
-        long limit = map.limit();
-        for (long gfn = 0; gfn < limit; gfn++) {
-            int mfn = map.mfn(gfn);
-            if (mfn >= 0) {
-                weights[mfn] += mix(gfn + GOLDEN) | 1;
-            }
+        for (long gfn = map.nextMapped(0); gfn >= 0; gfn = map.nextMapped(gfn + 1)) {
+            weights[map.mfn(gfn)] += mix(gfn + GOLDEN) | 1;
         }
         memory = 0;
         for (int mfn = 0; mfn < weights.length; mfn++) {

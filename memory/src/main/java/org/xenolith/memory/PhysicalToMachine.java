@@ -81,9 +81,22 @@ public final class PhysicalToMachine implements GuestPhysical {
         return old;
     }
 
-    /** One past the highest gfn that this map has room for now. */
-    public long limit() {
-        return (long) leaves.length << LEAF_SHIFT;
+    /** The first gfn from {@code gfn} on that is not a hole, or -1. Costs nothing for the large holes. */
+    public long nextMapped(long gfn) {
+        long[][] top = leaves;
+        long end = (long) top.length << LEAF_SHIFT;
+        long at = gfn;
+        while (at < end) {
+            long[] leaf = top[(int) (at >>> LEAF_SHIFT)];
+            if (leaf == null) {
+                at = (at >>> LEAF_SHIFT) + 1 << LEAF_SHIFT;
+            } else if (leaf[(int) at & LEAF - 1] != NONE) {
+                return at;
+            } else {
+                at++;
+            }
+        }
+        return -1;
     }
 
     private long entry(long gfn) {

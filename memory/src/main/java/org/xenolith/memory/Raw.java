@@ -96,6 +96,16 @@ public final class Raw {
         return ATOMIC_LONG.compareAndSet(ALL, address, expected, value);
     }
 
+    /** Atomic compare-and-exchange of an aligned 32-bit value; returns the value before. A full fence in any case. */
+    public static int compareAndExchangeInt(long address, int expected, int value) {
+        return (int) ATOMIC_INT.compareAndExchange(ALL, address, expected, value);
+    }
+
+    /** Atomic compare-and-exchange of an aligned 64-bit value; returns the value before. A full fence in any case. */
+    public static long compareAndExchangeLong(long address, long expected, long value) {
+        return (long) ATOMIC_LONG.compareAndExchange(ALL, address, expected, value);
+    }
+
     /** Atomically ORs bits into an aligned 32-bit value; returns the value before. */
     public static int getAndOrInt(long address, int bits) {
         return (int) ATOMIC_INT.getAndBitwiseOr(ALL, address, bits);

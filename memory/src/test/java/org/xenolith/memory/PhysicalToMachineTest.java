@@ -27,6 +27,24 @@ class PhysicalToMachineTest {
     }
 
     @Test
+    void whatIsMappedIsFoundInOrderAcrossHoles() {
+        assertThat(map.nextMapped(0)).isEqualTo(-1);
+        int mfn = machine.allocateFrame();
+        for (long gfn : new long[] {0xFEFF8, 511, 3, 512}) {
+            map.map(gfn, mfn, true);
+        }
+        assertThat(map.nextMapped(0)).isEqualTo(3);
+        assertThat(map.nextMapped(3)).isEqualTo(3);
+        assertThat(map.nextMapped(4)).isEqualTo(511);
+        assertThat(map.nextMapped(512)).isEqualTo(512);
+        assertThat(map.nextMapped(513)).isEqualTo(0xFEFF8);
+        assertThat(map.nextMapped(0xFEFF9)).isEqualTo(-1);
+        assertThat(map.nextMapped(Long.MAX_VALUE)).isEqualTo(-1);
+        map.unmap(511);
+        assertThat(map.nextMapped(4)).isEqualTo(512);
+    }
+
+    @Test
     void readOnlyFramesCanBeReadAndNotWritten() {
         int mfn = machine.allocateFrame();
         map.map(7, mfn, false);

@@ -16,6 +16,8 @@ import org.xenolith.abi.HvmParam;
 import org.xenolith.abi.ShutdownReason;
 import org.xenolith.cpu.CpuidPolicy;
 import org.xenolith.cpu.Engine;
+import org.xenolith.cpu.core.SharedCode;
+import org.xenolith.cpu.decode.InsnTable;
 import org.xenolith.cpu.interpret.Interpreter;
 import org.xenolith.hypervisor.DomainMemory;
 import org.xenolith.hypervisor.DomainParts;
@@ -41,6 +43,7 @@ import org.xenolith.services.loader.KernelImage;
 import org.xenolith.services.xenstore.DomainEntries;
 import org.xenolith.services.xenstore.XenStore;
 import org.xenolith.services.xenstore.XenStoreRing;
+import org.xenolith.translate.NativeAtomics;
 import org.xenolith.translate.TranslatingEngine;
 
 /**
@@ -88,10 +91,11 @@ public final class Domain implements AutoCloseable {
             DomainClock clock = config.deterministic() ? new VirtualClock(VIRTUAL_SPEED, 0) : new HostClock();
             CpuidPolicy chosen = config.cpu().policy();
             CpuidPolicy policy = config.forcedEmulation() ? chosen.withForcedEmulation() : chosen;
+            SharedCode shared = config.vcpus() > 1 ? new SharedCode(machine, config.vcpus()) : null;
             DomainParts parts = new DomainParts(
                     machine,
                     new Domains(),
-                    (state, world, memory) -> engine(new Interpreter(state, world, memory, policy)),
+                    (state, world, memory) -> engine(new Interpreter(state, world, memory, policy), shared),
                     LocalApic::new,
                     policy::leaf,
                     clock,
@@ -165,6 +169,20 @@ public final class Domain implements AutoCloseable {
     }
 
     /**
+     * Does what the first domain would have to wait for: reads the instruction table, links the host's functions. For a
+     * thread that has nothing better to do, and never needed.
+     *
+     * @throws RuntimeException when the host refuses something, which a domain would run into as well
+     */
+    public static void prepare() {
+        InsnTable.get();
+        new MachineMemory(1).close();
+        if (translates()) {
+            TranslatingEngine.prepare();
+        }
+    }
+
+    /**
      * Builds a domain; it does not run yet.
      *
      * @throws IOException when the kernel cannot be read
@@ -181,10 +199,13 @@ public final class Domain implements AutoCloseable {
         }
     }
 
-    private void checkEngine() throws DomainBuildException {
-        boolean here = System.getProperty("os.name").equals("Linux")
+    private static boolean translates() {
+        return System.getProperty("os.name").equals("Linux")
                 && System.getProperty("os.arch").equals("amd64");
-        if (config.engine() == EngineKind.TRANSLATE && !here) {
+    }
+
+    private void checkEngine() throws DomainBuildException {
+        if (config.engine() == EngineKind.TRANSLATE && !translates()) {
             throw new DomainBuildException(
                     "the translating engine runs on Linux on x86-64 only; choose the engine " + EngineKind.INTERPRET);
         }
@@ -200,9 +221,15 @@ public final class Domain implements AutoCloseable {
         }
     }
 
-    private Engine engine(Interpreter interpreter) {
+    private Engine engine(Interpreter interpreter, SharedCode shared) {
         inspector.attach(interpreter);
+        if (shared != null) {
+            interpreter.share(shared);
+        }
         if (config.engine() != EngineKind.TRANSLATE) {
+            if (shared != null && translates()) {
+                useHostAtomics(interpreter);
+            }
             return interpreter;
         }
         try {
@@ -213,6 +240,15 @@ public final class Domain implements AutoCloseable {
                     "the host gives no executable memory (" + e.getMessage() + "); choose the engine "
                             + EngineKind.INTERPRET,
                     e);
+        }
+    }
+
+    private static void useHostAtomics(Interpreter interpreter) {
+        try {
+            interpreter.cpu().setHostAtomics(NativeAtomics.instance());
+        } catch (IllegalStateException noExecutableMemory) {
+            // The few locked instructions that need them stop the other virtual CPUs instead: slower, and as right.
+            interpreter.cpu().setHostAtomics(null);
         }
     }
 

@@ -24,8 +24,8 @@ final class Machines implements AutoCloseable {
     static final long DATA = 0x20000;
     static final long STACK = 0x40000;
     static final int DATA_BYTES = 0x3000;
-    private static final long PAGE_TABLE = 0x4000;
-    private static final long BYTES = 16 << 20;
+    static final long PAGE_TABLE = 0x4000;
+    static final long BYTES = 16 << 20;
     private static final int PRESENT_WRITABLE = 3;
 
     final MachineMemory machine = new MachineMemory(32 << 20);
@@ -45,7 +45,14 @@ final class Machines implements AutoCloseable {
         for (int gfn = 0; gfn < BYTES >> 12; gfn++) {
             memory.map(gfn, machine.allocateFrame(), true);
         }
-        World world = (World) Proxy.newProxyInstance(
+        reset();
+        interpreter = new Interpreter(state, emptyWorld(state), memory);
+        engine = translate ? new TranslatingEngine(interpreter, exact, 4 << 20) : interpreter;
+    }
+
+    /** A world with nothing in it but a time-stamp counter that counts instructions. */
+    static World emptyWorld(VcpuState state) {
+        return (World) Proxy.newProxyInstance(
                 World.class.getClassLoader(), new Class<?>[] {World.class}, (self, method, arguments) -> {
                     Class<?> type = method.getReturnType();
                     if (method.getName().equals("timeStampCounter")) {
@@ -55,13 +62,16 @@ final class Machines implements AutoCloseable {
                             ? (Object) (-1)
                             : type == long.class ? (Object) 0L : type == boolean.class ? (Object) false : null;
                 });
-        reset();
-        interpreter = new Interpreter(state, world, memory);
-        engine = translate ? new TranslatingEngine(interpreter, exact, 4 << 20) : interpreter;
     }
 
     /** Tables, handlers, system registers and empty data as at the start. */
     void reset() {
+        writeTables(memory);
+        enterLongMode(state);
+    }
+
+    /** Tables and handlers, and zeros in the rest up to {@link #STACK}. */
+    static void writeTables(PhysicalToMachine memory) {
         byte[] zeros = new byte[4096];
         for (int gfn = 1; gfn < STACK >> 12; gfn++) {
             memory.write((long) gfn << 12, zeros, 0, zeros.length);
@@ -82,6 +92,10 @@ final class Machines implements AutoCloseable {
         }
         memory.write(0x7008, 8, 0x00AF9B000000FFFFL);
         memory.write(0x7010, 8, 0x00CF93000000FFFFL);
+    }
+
+    /** System registers for those tables, rip and rsp at {@link #CODE} and {@link #STACK}. */
+    static void enterLongMode(VcpuState state) {
         state.reset();
         state.setLong(VcpuState.CR0, 0x80010011L);
         state.setLong(VcpuState.CR3, 0x1000);

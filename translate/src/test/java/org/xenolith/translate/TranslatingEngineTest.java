@@ -47,6 +47,24 @@ class TranslatingEngineTest {
     }
 
     @Test
+    void aBlockThatIsNothingButAJumpMayDieBeforeTheBlockThatItJumpsTo() {
+        // jmp l; nop...; l: mov al,0x11; hlt
+        try (Machines m = machine(0xEB, 2, 0x90, 0x90, 0xB0, 0x11, 0xF4)) {
+            for (int run = 0; run < 2; run++) {
+                m.state.setRip(Machines.CODE);
+                assertThat(m.run(100)).isInstanceOf(VcpuExit.Halt.class);
+            }
+            assertThat(m.engine.linear().write(Machines.CODE, bytes(0xEB, 2), 0, 2))
+                    .isTrue();
+            assertThat(m.engine.linear().write(Machines.CODE + 5, bytes(0x22), 0, 1))
+                    .isTrue();
+            m.state.setRip(Machines.CODE);
+            assertThat(m.run(100)).isInstanceOf(VcpuExit.Halt.class);
+            assertThat(m.state.gpr(0)).isEqualTo(0x22);
+        }
+    }
+
+    @Test
     void codeWrittenFromOutsideIsSeenAfterInvalidation() {
         try (Machines m = machine(0xB0, 0x11, 0xEB, 0xFC)) {
             m.run(100);

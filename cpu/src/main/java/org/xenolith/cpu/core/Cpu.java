@@ -1,5 +1,6 @@
 package org.xenolith.cpu.core;
 
+import java.lang.invoke.VarHandle;
 import org.xenolith.cpu.Efer;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.World;
@@ -78,6 +79,10 @@ public final class Cpu implements AutoCloseable {
     private final Paging paging = new Paging(this);
     private final GuestFault fault = new GuestFault();
     private CodeWatch code;
+    /** This processor among the others of its domain; null when it is alone. */
+    private SharedCode.Participant shared;
+    /** Null where the host has none. */
+    private HostAtomics atomics;
 
     public Cpu(VcpuState state, World world, GuestPhysical memory) {
         this.state = state;
@@ -109,6 +114,21 @@ public final class Cpu implements AutoCloseable {
     /** Names who owns decoded code. */
     public void setCodeWatch(CodeWatch watch) {
         code = watch;
+    }
+
+    /** Joins the other processors of a domain, before the first instruction. */
+    public void share(SharedCode code) {
+        shared = code.join(this);
+    }
+
+    /** True when other processors run on the same memory. */
+    public boolean isShared() {
+        return shared != null;
+    }
+
+    /** Names who does what Java has no atomic operation for. */
+    public void setHostAtomics(HostAtomics host) {
+        atomics = host;
     }
 
     public Tlb tlb() {
@@ -546,34 +566,96 @@ public final class Cpu implements AutoCloseable {
         }
     }
 
-    /** Serialises locked operations that do not fit an aligned quadword, which hosts have no instruction for. */
-    private static final Object SPLIT_LOCK = new Object();
-
-    /** Atomic compare-and-set of {@code 1 << w} bytes at a host address of any alignment inside one page. */
-    public static boolean compareAndSetHost(int w, long host, long expected, long value) {
+    /**
+     * The memory part of a locked instruction: replaces {@code 1 << w} bytes at a host address, of any alignment inside
+     * one page, if they equal {@code expected}. A full fence whether or not they do.
+     *
+     * @return what was there, zero-extended
+     */
+    public long compareExchangeHost(int w, long host, long expected, long value) {
         if (w == 3 && (host & 7) == 0) {
-            return Raw.compareAndSetLong(host, expected, value);
+            return Raw.compareAndExchangeLong(host, expected, value);
         }
         if (w == 2 && (host & 3) == 0) {
-            return Raw.compareAndSetInt(host, (int) expected, (int) value);
+            return Raw.compareAndExchangeInt(host, (int) expected, (int) value) & 0xffffffffL;
         }
-        long container = host & -8L;
-        int shift = (int) (host - container) * 8;
-        if (shift + (8 << w) <= 64 && w < 3) {
-            long mask = (1L << (8 << w)) - 1 << shift;
-            long old = Raw.getLongVolatile(container);
-            if ((old & mask) != (expected << shift & mask)) {
-                return false;
+        int shift = (int) (host & 7) * 8;
+        if (shift + (8 << w) <= 64) {
+            return compareExchangePart(host & -8L, shift, (1L << (8 << w)) - 1, expected, value);
+        }
+        if (atomics != null) {
+            return atomics.compareExchange(w, host, expected, value);
+        }
+        stopOthers();
+        try {
+            long old = readHost(w, host);
+            if (old == Flags.zeroExtend(w, expected)) {
+                writeHost(w, host, value);
             }
-            return Raw.compareAndSetLong(container, old, old & ~mask | value << shift & mask);
+            return old;
+        } finally {
+            resumeOthers();
         }
-        synchronized (SPLIT_LOCK) {
-            if (readHost(w, host) != Flags.zeroExtend(w, expected)) {
-                return false;
+    }
+
+    /** As {@link #compareExchangeHost}, on some of the bytes of an aligned quadword. */
+    private static long compareExchangePart(long container, int shift, long mask, long expected, long value) {
+        long all = Raw.getLongVolatile(container);
+        while (true) {
+            boolean equal = (all >>> shift & mask) == (expected & mask);
+            long result = equal ? all & ~(mask << shift) | (value & mask) << shift : all;
+            long seen = Raw.compareAndExchangeLong(container, all, result);
+            if (seen == all) {
+                return all >>> shift & mask;
             }
-            writeHost(w, host, value);
-            return true;
+            all = seen;
         }
+    }
+
+    /**
+     * The memory part of LOCK CMPXCHG16B at an aligned host address; operands and result as in {@link
+     * HostAtomics#compareExchange16}.
+     */
+    public boolean compareExchangeHost16(long host, long operands) {
+        if (atomics != null) {
+            return atomics.compareExchange16(host, operands);
+        }
+        stopOthers();
+        try {
+            long low = Raw.getLong(host);
+            long high = Raw.getLong(host + 8);
+            boolean equal = low == Raw.getLong(operands) && high == Raw.getLong(operands + 8);
+            if (equal) {
+                Raw.copy(operands + 16, host, 16);
+            } else {
+                Raw.putLong(operands, low);
+                Raw.putLong(operands + 8, high);
+            }
+            return equal;
+        } finally {
+            resumeOthers();
+        }
+    }
+
+    /**
+     * Stops the other processors of the domain at their next instructions, for a locked operation that the host has no
+     * instruction for: across two pages, for example. {@link #resumeOthers} must follow.
+     */
+    public void stopOthers() {
+        if (shared != null) {
+            shared.stopOthers();
+        }
+    }
+
+    public void resumeOthers() {
+        if (shared != null) {
+            shared.resumeOthers();
+        }
+    }
+
+    /** The instruction serialises: all stores before it are visible to other processors before any load behind it. */
+    public void serialize() {
+        VarHandle.fullFence();
     }
 
     /** Linear addresses wrap at 4 GiB outside long mode. */
@@ -648,18 +730,21 @@ public final class Cpu implements AutoCloseable {
 
     // ---------------------------------------------------------------- slow paths
 
-    /** Loads from the device behind {@code va}, in the page of the last walk. */
-    private long deviceRead(long va, int bytes) {
+    /** For an instruction that changes something before it knows whether it reaches a device: see {@link Uncounted}. */
+    public void requireCounted() {
         if (uncounted) {
             throw Uncounted.INSTANCE;
         }
+    }
+
+    /** Loads from the device behind {@code va}, in the page of the last walk. */
+    private long deviceRead(long va, int bytes) {
+        requireCounted();
         return world.mmioRead(paging.gpaPage | va & 4095, bytes);
     }
 
     private void deviceWrite(long va, int bytes, long value) {
-        if (uncounted) {
-            throw Uncounted.INSTANCE;
-        }
+        requireCounted();
         world.mmioWrite(paging.gpaPage | va & 4095, bytes, value);
     }
 
@@ -780,7 +865,7 @@ public final class Cpu implements AutoCloseable {
             }
         }
         boolean readable = userAccess ? paging.user : open || !paging.user;
-        boolean hasCode = canWrite && code.hasCode(frame);
+        boolean hasCode = canWrite && (code.hasCode(frame) || shared != null && !shared.openForWriting(frame));
         tlb.fill(table, page, frame, readable, canWrite && readable, hasCode, paging.global);
         long host = frame + (va & 4095);
         if (access == Paging.WRITE && hasCode) {
@@ -794,7 +879,13 @@ public final class Cpu implements AutoCloseable {
 
     private void writingCode(long host, int bytes) {
         long frame = host & -4096L;
-        if (code.written(frame, (int) (host - frame), bytes)) {
+        int offset = (int) (host - frame);
+        boolean none = codeWritten(frame, offset, bytes);
+        if (shared != null) {
+            shared.storing(frame, offset, bytes);
+            none = none && shared.openForWriting(frame);
+        }
+        if (none) {
             tlb.unwatch(frame);
         }
     }
@@ -802,6 +893,55 @@ public final class Cpu implements AutoCloseable {
     /** Sends stores to a host frame through {@link CodeWatch#written} from now on. */
     public void watchFrame(long hostFrame) {
         tlb.watch(hostFrame);
+        if (shared != null) {
+            shared.watched(hostFrame);
+        }
+    }
+
+    /** Bytes of a frame are, or will be, others: this processor's code of them goes. True when none is left there. */
+    boolean codeWritten(long hostFrame, int offset, int bytes) {
+        boolean none = code.written(hostFrame, offset, bytes);
+        if (none && shared != null) {
+            shared.vacate(hostFrame);
+        }
+        return none;
+    }
+
+    // ---------------------------------------------------------------- other processors of the domain
+
+    /**
+     * Code is about to be decoded from a frame and kept. Returns true when other processors may have been waited for, and
+     * code dropped on their behalf, so that what was decoded before must be decoded again.
+     */
+    public boolean announceCode(long hostFrame) {
+        return shared != null && shared.announce(hostFrame);
+    }
+
+    /** The hypervisor has written to memory on behalf of this processor; tells the other ones. */
+    public void hypervisorWrote(long hostFrame, int offset, int bytes) {
+        if (shared != null) {
+            shared.stored(hostFrame, offset, bytes);
+        }
+    }
+
+    /** Guest code is about to run, until {@link #leaveGuest}. Nested calls count as one. */
+    public void enterGuest() {
+        if (shared != null) {
+            shared.enter();
+        }
+    }
+
+    public void leaveGuest() {
+        if (shared != null) {
+            shared.leave();
+        }
+    }
+
+    /** Answers {@link VcpuState#EVENT_CODE}, between two instructions. */
+    public void serveOthers() {
+        if (shared != null) {
+            shared.serve();
+        }
     }
 
     private void checkAlignment(long va, int bytes) {

@@ -182,7 +182,7 @@ public final class Decoder {
         }
         boolean haveModRm = false;
         for (Row row : candidates) {
-            if (row.mod >= 0 || row.digit >= 0 || row.modrm >= 0 || row.hasModRm()) {
+            if (row.hasModRm()) {
                 haveModRm = true;
                 break;
             }

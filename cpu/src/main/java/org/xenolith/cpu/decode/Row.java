@@ -63,6 +63,7 @@ public final class Row {
 
     public final boolean endsBlock;
     public final boolean beginsBlock;
+    private final boolean hasModRm;
     public final boolean default64;
     public final boolean force64;
     public final boolean only64;
@@ -221,6 +222,7 @@ public final class Row {
         force64 = attributes.contains("f64");
         only64 = attributes.contains("o64");
         not64 = attributes.contains("i64");
+        hasModRm = digit >= 0 || modrm >= 0 || mod >= 0 || attributes.contains("modrm") || hasOperandInModRm(operands);
     }
 
     private static boolean isPrefix(String token, String following) {
@@ -273,9 +275,10 @@ public final class Row {
 
     /** True when the encoding has a ModRM byte. */
     public boolean hasModRm() {
-        if (digit >= 0 || modrm >= 0 || mod >= 0 || attributes.contains("modrm")) {
-            return true;
-        }
+        return hasModRm;
+    }
+
+    private static boolean hasOperandInModRm(List<OperandSpec> operands) {
         for (OperandSpec spec : operands) {
             switch (spec.kind()) {
                 case RM,

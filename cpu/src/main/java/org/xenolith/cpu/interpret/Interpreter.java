@@ -1,5 +1,6 @@
 package org.xenolith.cpu.interpret;
 
+import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -19,6 +20,7 @@ import org.xenolith.cpu.core.Cpu;
 import org.xenolith.cpu.core.Flags;
 import org.xenolith.cpu.core.GuestFault;
 import org.xenolith.cpu.core.Interrupts;
+import org.xenolith.cpu.core.SharedCode;
 import org.xenolith.cpu.core.Uncounted;
 import org.xenolith.cpu.decode.CodeBytes;
 import org.xenolith.cpu.decode.Decoder;
@@ -47,6 +49,9 @@ public final class Interpreter implements Engine, AutoCloseable {
     private static final long DR6_SINGLE_STEP = 1L << 14;
     private static final int SHADOW_MOV_SS = 2;
     private static final long DEBUGCTL_BRANCH_STEPS = 2;
+    /** The host keeps the order that x86 guests expect, if the compiler does. */
+    private static final boolean TSO_HOST = System.getProperty("os.arch").equals("amd64");
+
     private static final byte[] FORCED_EMULATION = {0x0F, 0x0B, 'x', 'e', 'n'};
 
     private final VcpuState state;
@@ -138,6 +143,11 @@ public final class Interpreter implements Engine, AutoCloseable {
         }
     }
 
+    /** Joins the other processors that run on the same memory; before the first instruction. */
+    public void share(SharedCode code) {
+        c.share(code);
+    }
+
     /** Hears exceptions, interrupts and, if it wants, every instruction; null for silence. */
     public void setTracer(CpuTracer tracer) {
         this.tracer = tracer;
@@ -155,8 +165,13 @@ public final class Interpreter implements Engine, AutoCloseable {
 
     @Override
     public VcpuExit run(long budget) {
-        enter();
-        return execute(budget);
+        c.enterGuest();
+        try {
+            enter();
+            return execute(budget);
+        } finally {
+            c.leaveGuest();
+        }
     }
 
     /**
@@ -253,6 +268,7 @@ public final class Interpreter implements Engine, AutoCloseable {
         final long retiredAt = c.base + VcpuState.RETIRED;
         long left = budget;
         long retired = Raw.getLong(retiredAt);
+        final boolean ordered = TSO_HOST || c.isShared();
         Block block = null;
         int i = 0;
         while (true) {
@@ -270,6 +286,12 @@ public final class Interpreter implements Engine, AutoCloseable {
                     int length = ops.length;
                     for (i = 0; i < length; i++) {
                         ops[i].execute(c);
+                        if (ordered) {
+                            // Other processors see this one's loads and stores in program order, but for loads that
+                            // pass stores. On x86 hosts these are no instructions and hold back the compiler only.
+                            VarHandle.acquireFence();
+                            VarHandle.releaseFence();
+                        }
                     }
                     left -= n;
                     retired += n;
@@ -374,6 +396,9 @@ public final class Interpreter implements Engine, AutoCloseable {
             return debugTrap(owed);
         }
         int events = Raw.getIntVolatile(c.base + VcpuState.EVENTS);
+        if ((events & VcpuState.EVENT_CODE) != 0) {
+            c.serveOthers();
+        }
         if ((events & VcpuState.EVENT_EXIT) != 0) {
             state.lower(VcpuState.EVENT_EXIT);
             return VcpuExit.Kicked.INSTANCE;
@@ -620,7 +645,11 @@ public final class Interpreter implements Engine, AutoCloseable {
             if (pages.operations() > MAX_OPERATIONS) {
                 forgetCode();
             }
-            block = decode(va, blockLimit);
+            do {
+                c.announceCode(frame);
+                block = decode(va, blockLimit);
+                // Bytes of the second page count only if they were read after they were announced.
+            } while (block.straddles && c.announceCode(fetcher.second));
             if (pages.add(block)) {
                 c.watchFrame(frame);
             }
@@ -844,6 +873,7 @@ public final class Interpreter implements Engine, AutoCloseable {
                     if (write) {
                         Raw.copy(array, offset, host, chunk);
                         pages.written(host & -4096L, (int) host & 4095, chunk);
+                        c.hypervisorWrote(host & -4096L, (int) host & 4095, chunk);
                     } else {
                         Raw.copy(host, array, offset, chunk);
                     }

@@ -67,22 +67,46 @@ final class ValueOp extends Op {
         if (host == 0) {
             updateSlowly(c, va);
         } else if (LOCKED) {
-            long old;
-            long result;
-            do {
-                old = Cpu.readHost(DW, host);
-                result = compute(c, old);
-            } while (!Cpu.compareAndSetHost(DW, host, old, result));
+            updateLocked(c, host);
         } else {
             Cpu.writeHost(DW, host, compute(c, Cpu.readHost(DW, host)));
         }
     }
 
+    private void updateLocked(Cpu c, long host) throws Throwable {
+        long flagResult = c.flagResult;
+        long flagCarry = c.flagCarry;
+        long flagAux = c.flagAux;
+        long old = Cpu.readHost(DW, host);
+        while (true) {
+            long seen = c.compareExchangeHost(DW, host, old, compute(c, old));
+            if (seen == old) {
+                return;
+            }
+            old = seen;
+            // ADC and SBB read the carry that was there before the first attempt.
+            c.flagResult = flagResult;
+            c.flagCarry = flagCarry;
+            c.flagAux = flagAux;
+        }
+    }
+
     /** Across two pages, or on a device. */
     private void updateSlowly(Cpu c, long va) throws Throwable {
+        // Flags change before the store.
+        c.requireCounted();
         c.checkWritable(va, 1 << DW);
-        long old = c.load(DW, va);
-        c.store(DW, va, compute(c, old));
+        if (LOCKED) {
+            c.stopOthers();
+        }
+        try {
+            long old = c.load(DW, va);
+            c.store(DW, va, compute(c, old));
+        } finally {
+            if (LOCKED) {
+                c.resumeOthers();
+            }
+        }
     }
 
     private long compute(Cpu c, long old) throws Throwable {

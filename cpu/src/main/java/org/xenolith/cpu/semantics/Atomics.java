@@ -10,9 +10,6 @@ import org.xenolith.memory.Raw;
 public final class Atomics {
     private static final int RAX = VcpuState.RAX * 8;
 
-    /** Excludes the 16-byte compare-and-exchange of other processors: Java has no wider atomic than 8 bytes. */
-    private static final Object WIDE_LOCK = new Object();
-
     /** What a read-modify-write does with the old value and its operand. */
     enum Operator {
         SET,
@@ -45,20 +42,30 @@ public final class Atomics {
         long host = c.writable(va, 1 << w);
         if (host == 0) {
             c.checkWritable(va, 1 << w);
-            long old = c.load(w, va);
-            c.store(w, va, operator.apply(old, value));
+            if (locked) {
+                c.stopOthers();
+            }
+            try {
+                long old = c.load(w, va);
+                c.store(w, va, operator.apply(old, value));
+                return old;
+            } finally {
+                if (locked) {
+                    c.resumeOthers();
+                }
+            }
+        }
+        long old = Cpu.readHost(w, host);
+        if (!locked) {
+            Cpu.writeHost(w, host, operator.apply(old, value));
             return old;
         }
         while (true) {
-            long old = Cpu.readHost(w, host);
-            long result = operator.apply(old, value);
-            if (!locked) {
-                Cpu.writeHost(w, host, result);
+            long seen = c.compareExchangeHost(w, host, old, operator.apply(old, value));
+            if (seen == old) {
                 return old;
             }
-            if (Cpu.compareAndSetHost(w, host, old, result)) {
-                return old;
-            }
+            old = seen;
         }
     }
 
@@ -122,23 +129,27 @@ public final class Atomics {
         long host = c.writable(va, 1 << w);
         if (host == 0) {
             c.checkWritable(va, 1 << w);
-            long old = c.load(w, va);
-            c.store(w, va, old == expected ? value : old);
-            return old;
-        }
-        while (true) {
-            long old = Cpu.readHost(w, host);
-            if (old != expected) {
-                return old;
+            if (i.lock) {
+                c.stopOthers();
             }
-            if (!i.lock) {
-                Cpu.writeHost(w, host, value);
+            try {
+                long old = c.load(w, va);
+                c.store(w, va, old == expected ? value : old);
                 return old;
-            }
-            if (Cpu.compareAndSetHost(w, host, expected, value)) {
-                return old;
+            } finally {
+                if (i.lock) {
+                    c.resumeOthers();
+                }
             }
         }
+        if (i.lock) {
+            return c.compareExchangeHost(w, host, expected, value);
+        }
+        long old = Cpu.readHost(w, host);
+        if (old == expected) {
+            Cpu.writeHost(w, host, value);
+        }
+        return old;
     }
 
     public static void cmpxchg8b(Cpu c, Insn i) {
@@ -158,28 +169,35 @@ public final class Atomics {
             throw c.generalProtection(0);
         }
         long host = c.writable(va, 16);
-        long low;
-        long high;
+        long operands = c.scratch();
+        Raw.putLong(operands, c.gpr(VcpuState.RAX));
+        Raw.putLong(operands + 8, c.gpr(VcpuState.RDX));
+        Raw.putLong(operands + 16, c.gpr(VcpuState.RBX));
+        Raw.putLong(operands + 24, c.gpr(VcpuState.RCX));
         boolean equal;
-        synchronized (WIDE_LOCK) {
-            low = host != 0 ? Raw.getLongVolatile(host) : c.load64(va);
-            high = host != 0 ? Raw.getLongVolatile(host + 8) : c.load64(va + 8);
-            equal = low == c.gpr(VcpuState.RAX) && high == c.gpr(VcpuState.RDX);
-            long newLow = equal ? c.gpr(VcpuState.RBX) : low;
-            long newHigh = equal ? c.gpr(VcpuState.RCX) : high;
-            if (host == 0) {
-                c.store64(va, newLow);
-                c.store64(va + 8, newHigh);
-            } else if (equal) {
-                Raw.putLongVolatile(host, newLow);
-                Raw.putLongVolatile(host + 8, newHigh);
-            }
+        if (host == 0) {
+            equal = compareExchangeDevice(c, va, operands);
+        } else {
+            // Without LOCK it need not be atomic, and is.
+            equal = c.compareExchangeHost16(host, operands);
         }
         if (!equal) {
-            c.setGpr(VcpuState.RAX, low);
-            c.setGpr(VcpuState.RDX, high);
+            c.setGpr(VcpuState.RAX, Raw.getLong(operands));
+            c.setGpr(VcpuState.RDX, Raw.getLong(operands + 8));
         }
         setZf(c, equal);
+    }
+
+    /** CMPXCHG16B where no memory is: two loads and two stores. */
+    private static boolean compareExchangeDevice(Cpu c, long va, long operands) {
+        long low = c.load64(va);
+        long high = c.load64(va + 8);
+        boolean equal = low == Raw.getLong(operands) && high == Raw.getLong(operands + 8);
+        c.store64(va, equal ? Raw.getLong(operands + 16) : low);
+        c.store64(va + 8, equal ? Raw.getLong(operands + 24) : high);
+        Raw.putLong(operands, low);
+        Raw.putLong(operands + 8, high);
+        return equal;
     }
 
     private static void setZf(Cpu c, boolean zf) {

@@ -411,6 +411,7 @@ public final class FarControl {
             iretProtected(c, i);
         }
         c.state.setInt(VcpuState.NMI_BLOCKED, 0);
+        c.serialize();
     }
 
     private static void iretReal(Cpu c, Insn i) {

@@ -4,6 +4,7 @@ import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.core.Cpu;
 import org.xenolith.cpu.core.Flags;
 import org.xenolith.cpu.core.GuestFault;
+import org.xenolith.cpu.core.Uncounted;
 import org.xenolith.cpu.core.Segments;
 import org.xenolith.cpu.decode.Insn;
 
@@ -40,7 +41,7 @@ public final class Stack {
         c.drop(1L << w);
         try {
             c.store(w, i.mem.linear(c, 1 << w, true), value);
-        } catch (GuestFault fault) {
+        } catch (GuestFault | Uncounted fault) {
             c.setGpr(VcpuState.RSP, sp);
             throw fault;
         }

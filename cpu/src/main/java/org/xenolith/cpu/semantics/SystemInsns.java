@@ -31,6 +31,7 @@ public final class SystemInsns {
         int segment = i.mem.segment;
         long base = c.mode == 3 && segment < VcpuState.FS ? 0 : c.state.segmentBase(segment);
         c.flushPage(c.wrapLinear(base + i.mem.offset(c)));
+        c.serialize();
         c.setRip(i.nextRip(c));
     }
 
@@ -201,6 +202,7 @@ public final class SystemInsns {
         long value = c.reg(2, VcpuState.RDX) << 32 | c.reg(2, VcpuState.RAX);
         long next = i.nextRip(c);
         Msrs.write(c, (int) c.reg(2, VcpuState.RCX), value);
+        c.serialize();
         c.setRip(next);
     }
 
@@ -222,6 +224,8 @@ public final class SystemInsns {
         c.setReg(2, VcpuState.RBX, result[1] & 0xffffffffL);
         c.setReg(2, VcpuState.RCX, result[2] & 0xffffffffL);
         c.setReg(2, VcpuState.RDX, result[3] & 0xffffffffL);
+        c.serialize();
+        c.setRip(i.nextRip(c));
     }
 
     private static void readTime(Cpu c) {
@@ -244,6 +248,11 @@ public final class SystemInsns {
 
     public static void rdpid(Cpu c, Insn i) {
         c.setReg(i.is64() ? 3 : 2, i.rm, Raw.getInt(c.base + VcpuState.TSC_AUX) & 0xffffffffL);
+    }
+
+    /** Ends a block, so that code which another processor has changed is looked up anew. */
+    public static void serialize(Cpu c, Insn i) {
+        c.setRip(i.nextRip(c));
     }
 
     /** There are no performance counters. */

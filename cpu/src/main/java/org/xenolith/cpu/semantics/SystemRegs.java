@@ -104,6 +104,7 @@ public final class SystemRegs {
                 c.world.setTaskPriority((int) value);
             }
         }
+        c.serialize();
         c.setRip(next);
     }
 
