@@ -305,13 +305,10 @@ final class Emitted {
     }
 
     private static Entry think(Row row) {
-        if (row.isVexVector()) {
-            return null;
-        }
         String name = name(row);
         Entry entry = ENTRIES.get(name);
         if (entry != null) {
-            return entry;
+            return row.isVexVector() ? entry.with(Context.SSE | Context.AVX) : entry;
         }
         entry = FAMILIES.get(name.substring(0, name.indexOf('.')));
         if (entry == null || NOT_EMITTED.contains(name)) {

@@ -248,8 +248,7 @@ final class IntegerEmitter {
         for (OperandSpec spec : i.row.operands) {
             switch (spec.kind()) {
                 case RM, MEM, OFFSET -> {
-                    return AccessPlan.access(
-                            place, 1 << spec.width(i.operandSize), Emitted.writes(i, spec), false);
+                    return AccessPlan.access(place, 1 << spec.width(i.operandSize), Emitted.writes(i, spec), false);
                 }
                 default -> {}
             }

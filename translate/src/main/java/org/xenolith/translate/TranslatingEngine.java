@@ -489,7 +489,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             statistics.crossings++;
             return false;
         }
-        if ((va & alignment - 1) != 0) {
+        if ((va & alignment - 1) != 0 || c.checksEveryAccess()) {
             return false;
         }
         long entry = c.dataTable() + ((va >>> 12 & Tlb.INDEX_MASK) << Tlb.ENTRY_SHIFT) + (write ? Tlb.WRITE : Tlb.READ);

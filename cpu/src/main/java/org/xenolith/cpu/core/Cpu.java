@@ -140,6 +140,11 @@ public final class Cpu implements AutoCloseable {
         return tlbTable;
     }
 
+    /** True when the table of data accesses stays empty, because each of them must be checked. */
+    public boolean checksEveryAccess() {
+        return accessClass == Tlb.CLOSED;
+    }
+
     /** Address of the TLB table that data accesses at a privilege level will go through when it is entered with rflags.AC clear. */
     public long dataTable(int privilege) {
         if (watchpoints()) {

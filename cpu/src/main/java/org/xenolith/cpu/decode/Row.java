@@ -251,8 +251,16 @@ public final class Row {
 
     /** True when all CPUID features are visible that the row's form with this VEX.L needs. */
     public boolean allowed(Predicate<String> visible, int vexL) {
-        return features.stream().allMatch(visible)
-                && (vexL == 0 || features256.stream().allMatch(visible));
+        return allVisible(features, visible) && (vexL == 0 || allVisible(features256, visible));
+    }
+
+    private static boolean allVisible(List<String> names, Predicate<String> visible) {
+        for (int i = 0; i < names.size(); i++) {
+            if (!visible.test(names.get(i))) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** True for the VEX-encoded instructions that need AVX state; those of BMI1 and BMI2 do not. */

@@ -86,7 +86,9 @@ final class AvxOp extends Op {
                 copyLane(c.base + first + UPPER, d + 16);
             }
         } else {
-            Raw.fill(d, 32, (byte) 0);
+            for (int i = 0; i < 32; i += 8) {
+                Raw.putLong(d + i, 0);
+            }
         }
         if (WIDE && !WHOLE) {
             lanes(c, d, s, o);

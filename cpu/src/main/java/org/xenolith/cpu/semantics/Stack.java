@@ -4,8 +4,8 @@ import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.core.Cpu;
 import org.xenolith.cpu.core.Flags;
 import org.xenolith.cpu.core.GuestFault;
-import org.xenolith.cpu.core.Uncounted;
 import org.xenolith.cpu.core.Segments;
+import org.xenolith.cpu.core.Uncounted;
 import org.xenolith.cpu.decode.Insn;
 
 /** Push, pop and frames. */

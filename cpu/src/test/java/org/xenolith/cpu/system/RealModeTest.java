@@ -47,6 +47,20 @@ public class RealModeTest {
     }
 
     @Test
+    void vexIsNotThere() {
+        // vaddps xmm0, xmm0, xmm1; andn eax, eax, ecx: LDS and LES of a register here.
+        for (int[] code : new int[][] {{0xC5, 0xF8, 0x58, 0xC1}, {0xC4, 0xE2, 0x78, 0xF2, 0xC1}}) {
+            try (TestMachine m = TestMachine.real()) {
+                Asm a = m.code();
+                a.nop().db(code).hlt();
+                TestMachine.Fault f = m.load(a).fault();
+                assertThat(f.vector()).isEqualTo(6);
+                assertThat(f.rip()).isEqualTo(1);
+            }
+        }
+    }
+
+    @Test
     void divideErrorPointsAtTheInstruction() {
         try (TestMachine m = TestMachine.real()) {
             Asm a = m.code();

@@ -33,7 +33,10 @@ public class SelfModifyingCodeTest {
         try (TestMachine m = TestMachine.long64()) {
             Asm a = m.code();
             // The store is 8 bytes long, SERIALIZE is 3, and the immediate is the second byte of the MOV.
-            a.storeImm(0, abs(CODE + 12), 0x55).db(0x0F, 0x01, 0xE8).mov(2, RAX, 0x11).hlt();
+            a.storeImm(0, abs(CODE + 12), 0x55)
+                    .db(0x0F, 0x01, 0xE8)
+                    .mov(2, RAX, 0x11)
+                    .hlt();
             m.load(a).runToHalt();
             assertThat(m.reg(RAX)).isEqualTo(0x55);
         }
