@@ -1,6 +1,5 @@
 package org.xenolith.translate;
 
-import org.xenolith.cpu.CpuTracer;
 import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.EngineMeter;
 import org.xenolith.cpu.LinearMemory;
@@ -11,6 +10,7 @@ import org.xenolith.cpu.core.Cpu;
 import org.xenolith.cpu.core.Flags;
 import org.xenolith.cpu.core.GuestFault;
 import org.xenolith.cpu.core.Tlb;
+import org.xenolith.cpu.decode.Disassembler;
 import org.xenolith.cpu.decode.Insn;
 import org.xenolith.cpu.interpret.Interpreter;
 import org.xenolith.memory.GuestPhysical;
@@ -23,7 +23,6 @@ import org.xenolith.memory.Raw;
  * single-stepping and every instruction that {@link Emitted} does not list are the interpreter's.
  */
 public final class TranslatingEngine implements Engine, AutoCloseable {
-    private static final long CODE_BYTES = 64L << 20;
     private static final long BLOCK_BYTES = 64 << 10;
     /** Instructions of one entry: bounds how long a safepoint of the JVM waits, which is about 0.1 ms. */
     private static final long SLICE = 1 << 17;
@@ -47,27 +46,26 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private final byte[] patch = new byte[Context.SITE_BYTES];
     private final EngineMeter meter;
     private boolean kernelHasLocalPages;
-    private boolean traced;
+    /** Compares each block with the interpreter; null when nobody asked for it. */
+    private LockStep lockStep;
+
+    private long executed;
     private long kills;
     private final Statistics statistics = new Statistics();
 
     /**
      * An engine around an interpreter, which nobody else may run from now on.
      *
-     * @throws IllegalStateException when the host gives no executable memory
+     * @param memory for its code, closed with the engine
      */
-    public TranslatingEngine(Interpreter inner) {
-        this(inner, CODE_BYTES);
-    }
-
-    TranslatingEngine(Interpreter inner, long codeBytes) {
+    public TranslatingEngine(Interpreter inner, CodeMemory memory) {
         this.inner = inner;
+        this.memory = memory;
         state = inner.state();
         c = inner.cpu();
         meter = inner.meter();
         base = c.base;
         context = base + Context.BIAS;
-        memory = new CodeMemory(codeBytes);
         trampolines = new Trampolines(memory, assembler);
         translator = new BlockTranslator(memory, trampolines, assembler);
         c.setCodeWatch(new Watch(inner.codeWatch()));
@@ -80,7 +78,24 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     @Override
     public String name() {
-        return "translate";
+        return lockStep == null ? "translate" : "verify";
+    }
+
+    /**
+     * From the next {@link #run} on, compares each block with the interpreter, or no longer does.
+     *
+     * @param symbols names addresses in the report
+     */
+    void verify(boolean on, Disassembler.Symbols symbols) {
+        if (lockStep != null) {
+            lockStep.close();
+        }
+        lockStep = on ? new LockStep(this, inner, statistics, symbols) : null;
+    }
+
+    /** Where the emitted code is, for tests. */
+    CodeMemory memory() {
+        return memory;
     }
 
     @Override
@@ -100,12 +115,6 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         if (frame != 0) {
             pages.written(frame, 0, GuestPhysical.FRAME_SIZE);
         }
-    }
-
-    /** As {@link Interpreter#setTracer}; while instructions are traced, the interpreter runs them. */
-    public void setTracer(CpuTracer tracer) {
-        traced = tracer != null && tracer.instructions();
-        inner.setTracer(tracer);
     }
 
     @Override
@@ -134,11 +143,13 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 return VcpuExit.BudgetSpent.INSTANCE;
             }
             VcpuExit exit;
-            if (c.mode != 3 || traced) {
+            if (c.mode != 3 || inner.isTracingInstructions()) {
                 exit = inner.run(Math.min(left, OTHER_MODE_SLICE));
             } else if (Raw.getIntVolatile(base + VcpuState.SHADOW) != 0
                     || (Raw.getIntVolatile(base + VcpuState.EVENTS) & eventMask()) != 0) {
                 exit = inner.run(1);
+            } else if (lockStep != null) {
+                exit = lockStep.step(left);
             } else {
                 exit = translated(left);
             }
@@ -159,10 +170,22 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         if (code == 0) {
             return handBack(pendingHandBack, left);
         }
-        long slice = Math.min(left, SLICE);
+        int exit = execute(code, Math.min(left, SLICE), eventMask());
+        return leave(exit, left - executed);
+    }
+
+    /**
+     * Runs translated code until it must be left, with TLB misses and branches dealt with. Registers, rip and flags are in
+     * the state block then, and {@link #executed} says how many instructions that were.
+     *
+     * @param slice instructions at most
+     * @param mask events that stop it at the next block
+     * @return the exit word
+     */
+    int execute(long code, long slice, int mask) {
         Raw.putLong(context + Context.TABLE, c.dataTable());
         Raw.putLong(context + Context.BUDGET, slice);
-        Raw.putInt(context + Context.MASK, eventMask());
+        Raw.putInt(context + Context.MASK, mask);
         Raw.putLong(context + Context.PAGE, state.rip() & -4096L);
         Raw.putShort(context + Context.FLAGS, (short) Context.flagsSlot(state.rflags()));
         Raw.putLong(context + Context.JUMPS, jumps().address());
@@ -192,23 +215,32 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 break;
             }
         }
-        long done = slice - Raw.getLong(context + Context.BUDGET) - Context.refund(exit);
+        executed = slice - Raw.getLong(context + Context.BUDGET) - Context.refund(exit);
         if (reason != Context.LOOKUP) {
             state.setRip(Raw.getLong(context + Context.PAGE) + Context.offset(exit));
         }
-        statistics.instructions += done;
-        Raw.putLong(base + VcpuState.RETIRED, state.retired() + done);
+        statistics.instructions += executed;
+        Raw.putLong(base + VcpuState.RETIRED, state.retired() + executed);
         state.setRflags(state.rflags() & ~Flags.ARITHMETIC
                 | Context.arithmetic(Raw.getShort(context + Context.FLAGS) & 0xffff));
-        left -= done;
-        return switch (reason) {
+        return exit;
+    }
+
+    /** Instructions of the last {@link #execute}. */
+    long executed() {
+        return executed;
+    }
+
+    /** Does what an exit asks for; null to go on. */
+    VcpuExit leave(int exit, long left) {
+        return switch (Context.reason(exit)) {
             case Context.INTERPRET, Context.MISS_READ, Context.MISS_WRITE -> handBack(Context.count(exit), left);
             case Context.HEAD -> left > 0 && left < Context.refund(exit) ? inner.run(left) : null;
             default -> handBack(pendingHandBack, left);
         };
     }
 
-    private VcpuExit handBack(int count, long left) {
+    VcpuExit handBack(int count, long left) {
         if (left <= 0) {
             return null;
         }
@@ -232,8 +264,12 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     // ---------------------------------------------------------------- exits
 
-    /** Instructions for the interpreter when {@link #find} gave 0. */
+    /** Instructions for the interpreter when {@link #find} gave 0, or {@link #blockAt} nothing. */
     private int pendingHandBack;
+
+    int pendingHandBack() {
+        return pendingHandBack;
+    }
 
     /** Code for a linear address; 0 when the interpreter must go on there. */
     private long find(long rip) {
@@ -242,9 +278,20 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         if (code != 0) {
             return code;
         }
+        TranslatedBlock block = blockAt(rip);
+        if (block == null) {
+            return 0;
+        }
+        jumps.put(rip, block.code);
+        kernelHasLocalPages |= jumps == kernelJumps && !c.fetchedGlobal(rip);
+        return block.code;
+    }
+
+    /** The block at a linear address; null when the interpreter must go on there. */
+    TranslatedBlock blockAt(long rip) {
         pendingHandBack = 1;
         if (rip << CANONICAL_SHIFT >> CANONICAL_SHIFT != rip) {
-            return 0;
+            return null;
         }
         long frame;
         long cr2 = state.getLong(VcpuState.CR2);
@@ -253,19 +300,17 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         } catch (GuestFault fault) {
             // The interpreter will meet it again, and deliver it.
             state.setLong(VcpuState.CR2, cr2);
-            return 0;
+            return null;
         }
         if (frame == 0) {
-            return 0;
+            return null;
         }
         TranslatedBlock block = block(frame, (int) rip & 4095);
         if (block.instructions == 0) {
             pendingHandBack = block.handBack;
-            return 0;
+            return null;
         }
-        jumps.put(rip, block.code);
-        kernelHasLocalPages |= jumps == kernelJumps && !c.fetchedGlobal(rip);
-        return block.code;
+        return block;
     }
 
     private TranslatedBlock block(long frame, int offset) {
@@ -447,6 +492,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     @Override
     public void close() {
+        verify(false, Disassembler.Symbols.NONE);
         userJumps.close();
         kernelJumps.close();
         memory.close();

@@ -47,7 +47,7 @@ final class Machines implements AutoCloseable {
                 });
         reset();
         interpreter = new Interpreter(state, world, memory);
-        engine = translate ? new TranslatingEngine(interpreter, 4 << 20) : interpreter;
+        engine = translate ? new TranslatingEngine(interpreter, new CodeMemory(4 << 20)) : interpreter;
     }
 
     /** Tables, handlers, system registers and empty data as at the start. */

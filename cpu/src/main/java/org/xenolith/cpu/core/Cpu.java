@@ -71,6 +71,8 @@ public final class Cpu implements AutoCloseable {
     private final Paging paging = new Paging(this);
     private final GuestFault fault = new GuestFault();
     private CodeWatch code;
+    /** Null but during a trial. */
+    private StoreJournal trial;
 
     public Cpu(VcpuState state, World world, GuestPhysical memory) {
         this.state = state;
@@ -271,7 +273,7 @@ public final class Cpu implements AutoCloseable {
     public void refreshAccessClass() {
         long cr4 = control(VcpuState.CR4);
         boolean ac = flag(Flags.AC);
-        if (watchpoints() || cpl == 3 && ac && (control(VcpuState.CR0) & Cr0.AM) != 0) {
+        if (trial != null || watchpoints() || cpl == 3 && ac && (control(VcpuState.CR0) & Cr0.AM) != 0) {
             accessClass = Tlb.CLOSED;
         } else if (cpl == 3) {
             accessClass = Tlb.USER;
@@ -659,9 +661,74 @@ public final class Cpu implements AutoCloseable {
 
     private long resolve(long va, int bytes, int access, boolean userAccess) {
         if (accessClass == Tlb.CLOSED) {
+            if (trial != null) {
+                return resolveOnTrial(va, bytes, access, userAccess);
+            }
             matchWatchpoints(va, bytes, access);
         }
         return resolveIn(va, bytes, access, userAccess, openClass());
+    }
+
+    // ---------------------------------------------------------------- trials
+
+    /**
+     * From now on stores are noted in a journal, so that {@link #rollBack} can take them back, and accesses that cannot be
+     * taken back, those to devices, raise a fault. Every access takes the slow path meanwhile; translations
+     * still come from the TLB.
+     *
+     * <p>What is not the guest's memory is the caller's to save: the state block, and the caches of code, which hear of
+     * stores as ever.
+     */
+    public void beginTrial(StoreJournal journal) {
+        journal.clear();
+        trial = journal;
+        refreshAccessClass();
+    }
+
+    /** Ends a trial: the journal knows memory before and behind it. */
+    public void endTrial() {
+        trial.look();
+        trial = null;
+        refreshAccessClass();
+    }
+
+    /**
+     * Makes memory what it was before a trial, given that the journal's last look shows what is to be taken back. Other
+     * threads (device back-ends, event channels) may have changed other bits of the same words since: theirs stay.
+     */
+    public void rollBack(StoreJournal journal) {
+        long plain = 0;
+        for (int i = 0; i < journal.count(); i++) {
+            long host = journal.host(i);
+            long old = Raw.getLongVolatile(host);
+            long changed = journal.before(i) ^ journal.after(i);
+            while (changed != 0 && !Raw.compareAndSetLong(host, old, old & ~changed | journal.before(i) & changed)) {
+                old = Raw.getLongVolatile(host);
+            }
+            long frame = host & -4096L;
+            if (changed != 0 && frame != plain) {
+                if (code.hasCode(frame)) {
+                    writingCode(host, 8);
+                } else {
+                    plain = frame;
+                }
+            }
+        }
+    }
+
+    private long resolveOnTrial(long va, int bytes, int access, boolean userAccess) {
+        int table = openClass();
+        long e = Tlb.entry(tlb.table(table), va);
+        long host = Raw.getLong(e + (access == Paging.WRITE ? Tlb.WRITE : Tlb.READ)) == (va & -4096L)
+                ? va + Raw.getLong(e + Tlb.ADDEND)
+                : resolveIn(va, bytes, access, userAccess, table);
+        if (host == 0) {
+            throw fault(NOT_MEMORY);
+        }
+        if (access == Paging.WRITE) {
+            trial.add(va, host, bytes);
+        }
+        return host;
     }
 
     /** The class that accesses at the current privilege belong to, watchpoints or not. */
@@ -724,6 +791,9 @@ public final class Cpu implements AutoCloseable {
         }
         return host;
     }
+
+    /** Vector of what an access to something else than memory raises during a trial; no guest ever sees it. */
+    private static final int NOT_MEMORY = -1;
 
     /** Error code of a #GP for a non-canonical address, until the engine decides between #GP(0) and #SS(0). */
     public static final int NON_CANONICAL = 0x10000;

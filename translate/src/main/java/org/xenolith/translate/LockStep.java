@@ -1,0 +1,166 @@
+package org.xenolith.translate;
+
+import java.lang.foreign.Arena;
+import org.xenolith.cpu.EngineMeter;
+import org.xenolith.cpu.VcpuExit;
+import org.xenolith.cpu.VcpuState;
+import org.xenolith.cpu.core.Cpu;
+import org.xenolith.cpu.core.StoreJournal;
+import org.xenolith.cpu.decode.Disassembler;
+import org.xenolith.cpu.interpret.Interpreter;
+import org.xenolith.memory.Raw;
+
+/**
+ * Runs each translated block twice, first in the interpreter and then as host code, and compares what became of registers
+ * and memory.
+ *
+ * <p>The interpreter's run is a trial ({@link Cpu#beginTrial}): its stores are noted, and taken back together with the
+ * state block before the translated code runs, whose result stays. Where translated code stops earlier than the interpreter (a store
+ * to its own code, an access that crosses pages) both go back and meet at that instruction. Instructions that translated
+ * code hands back, accesses to devices, faults, interrupts and everything outside 64-bit mode run once, in the
+ * interpreter.
+ *
+ * <p>Other threads of the host write to guest memory between the two runs: event channels, console. So a difference counts
+ * only when it comes again and again. What the architecture leaves open is not compared: see {@link Undefined}.
+ */
+final class LockStep implements AutoCloseable {
+    /** A difference counts when it has come so often in a row. */
+    private static final int TRIES = 4;
+    /** Rounds in which the two may fail to meet at one instruction before the interpreter goes on alone. */
+    private static final int ROUNDS = 64;
+    /** State that is compared: all but the engine's scratch. */
+    private static final int COMPARED = VcpuState.SCRATCH;
+
+    private final TranslatingEngine engine;
+    private final Interpreter inner;
+    private final Statistics statistics;
+    private final Disassembler.Symbols symbols;
+    private final EngineMeter meter;
+    private final Cpu c;
+    private final VcpuState state;
+    private final StoreJournal journal = new StoreJournal();
+    private final Arena arena = Arena.ofShared();
+    /** State as it was before the block. */
+    private final long before = arena.allocate(COMPARED, 64).address();
+    /** State as the interpreter made it. */
+    private final long expected = arena.allocate(COMPARED, 64).address();
+
+    LockStep(TranslatingEngine engine, Interpreter inner, Statistics statistics, Disassembler.Symbols symbols) {
+        this.engine = engine;
+        this.inner = inner;
+        this.statistics = statistics;
+        this.symbols = symbols;
+        meter = inner.meter();
+        c = inner.cpu();
+        state = inner.state();
+    }
+
+    /** Runs and compares the block at rip, or lets the interpreter go on; null to continue. */
+    VcpuExit step(long left) {
+        TranslatedBlock block = engine.blockAt(state.rip());
+        if (block == null) {
+            return engine.handBack(engine.pendingHandBack(), left);
+        }
+        int length = block.instructions;
+        if (length > left) {
+            return inner.run(left);
+        }
+        Raw.copy(c.base, before, COMPARED);
+        int limit = length;
+        int tries = 0;
+        for (int round = 0; round < ROUNDS; round++) {
+            int done = interpret(limit);
+            // A store of the trial may have killed the very block.
+            block = engine.blockAt(state.rip());
+            if (block == null || block.instructions != length) {
+                break;
+            }
+            int exit = engine.execute(block.code, length, 0);
+            int executed = (int) engine.executed();
+            if (executed == done) {
+                boolean memory = sameMemory();
+                if (memory && sameState(0)) {
+                    statistics.compared++;
+                    return engine.leave(exit, left - executed);
+                }
+                Undefined undefined = Undefined.after(block, executed);
+                if (undefined.everything() || memory && sameState(undefined.flags())) {
+                    statistics.undefined++;
+                    return engine.leave(exit, left - executed);
+                }
+                tries++;
+            } else if (executed > done && done < limit) {
+                tries++;
+            } else {
+                tries = 0;
+                limit = executed;
+            }
+            if (tries == TRIES) {
+                String report =
+                        new Difference(block, symbols, before, expected, c.base, journal).report(done, executed);
+                undo();
+                return new VcpuExit.Disagreement(report);
+            }
+            undo();
+        }
+        statistics.unsettled++;
+        return inner.run(length);
+    }
+
+    /** The trial: up to {@code limit} instructions in the interpreter, taken back. Returns how many it could execute. */
+    private int interpret(int limit) {
+        int outer = meter.begin(EngineMeter.Phase.INTERPRETER);
+        c.beginTrial(journal);
+        int done;
+        try {
+            done = inner.attempt(limit);
+        } finally {
+            c.endTrial();
+        }
+        Raw.copy(c.base, expected, COMPARED);
+        c.rollBack(journal);
+        restore();
+        meter.resume(outer);
+        return done;
+    }
+
+    /** Takes back what translated code has done. */
+    private void undo() {
+        statistics.instructions -= engine.executed();
+        journal.look();
+        c.rollBack(journal);
+        restore();
+    }
+
+    /** The state before the block, with the events that others have raised since. */
+    private void restore() {
+        Raw.copy(before, c.base, VcpuState.EVENTS);
+        int behind = VcpuState.EVENTS + Integer.BYTES;
+        Raw.copy(before + behind, c.base + behind, COMPARED - behind);
+    }
+
+    private boolean sameMemory() {
+        for (int i = 0; i < journal.count(); i++) {
+            if (Raw.getLong(journal.host(i)) != journal.after(i)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Whether the states are the same but for some flags. */
+    private boolean sameState(long undefinedFlags) {
+        for (int offset = 0; offset < COMPARED; offset += Long.BYTES) {
+            long difference = Raw.getLong(expected + offset) ^ Raw.getLong(c.base + offset);
+            if (difference != 0 && (difference & Difference.compared(offset, undefinedFlags)) != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    @Override
+    public void close() {
+        arena.close();
+    }
+}
