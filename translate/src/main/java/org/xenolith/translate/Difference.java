@@ -3,7 +3,7 @@ package org.xenolith.translate;
 import java.util.ArrayList;
 import java.util.List;
 import org.xenolith.cpu.VcpuState;
-import org.xenolith.cpu.core.StoreJournal;
+import org.xenolith.cpu.core.TrialMemory;
 import org.xenolith.cpu.decode.Disassembler;
 import org.xenolith.cpu.decode.Insn;
 import org.xenolith.memory.Raw;
@@ -26,13 +26,13 @@ final class Difference {
     private final long before;
     private final long expected;
     private final long actual;
-    private final StoreJournal journal;
+    private final TrialMemory memory;
 
     /**
      * @param before address of the state before the block
      * @param expected address of the state that the interpreter made
      * @param actual address of the state that translated code made
-     * @param journal memory before, and behind the interpreter's run; behind translated code it is what it is now
+     * @param memory what the interpreter made of memory; guest memory is what translated code made of it
      */
     Difference(
             TranslatedBlock block,
@@ -40,13 +40,13 @@ final class Difference {
             long before,
             long expected,
             long actual,
-            StoreJournal journal) {
+            TrialMemory memory) {
         this.block = block;
         this.symbols = symbols;
         this.before = before;
         this.expected = expected;
         this.actual = actual;
-        this.journal = journal;
+        this.memory = memory;
     }
 
     private static List<Field> fields() {
@@ -77,8 +77,6 @@ final class Difference {
             case VcpuState.RFLAGS -> ~undefinedFlags;
             // Others raise events at any time; the interrupt shadow is the upper half.
             case VcpuState.EVENTS -> -1L << 32;
-            // Only one of the two counts what it executes.
-            case VcpuState.RETIRED -> 0;
             default -> -1;
         };
     }
@@ -168,15 +166,15 @@ final class Difference {
     }
 
     private void memory(List<String> names, StringBuilder rows) {
-        for (int i = 0; i < journal.count(); i++) {
-            long now = Raw.getLong(journal.host(i));
-            if (now != journal.after(i)) {
-                names.add(String.format("memory at 0x%x", journal.linear(i)));
+        memory.forEach((linear, host, was, wanted) -> {
+            long now = Raw.getLong(host);
+            if (now != wanted) {
+                names.add(String.format("memory at 0x%x", linear));
                 rows.append(String.format(
                         "  memory at 0x%x: before %016x, interpreter %016x, translator %016x%n",
-                        journal.linear(i), journal.before(i), journal.after(i), now));
+                        linear, was, wanted, now));
             }
-        }
+        });
     }
 
     private static String number(long at, int bytes) {

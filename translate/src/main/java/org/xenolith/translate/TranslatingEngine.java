@@ -93,6 +93,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         lockStep = on ? new LockStep(this, inner, statistics, symbols) : null;
     }
 
+    /** Changes whenever blocks go away, so that a block found before is not to be run. */
+    long kills() {
+        return kills;
+    }
+
     /** Where the emitted code is, for tests. */
     CodeMemory memory() {
         return memory;
@@ -149,7 +154,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                     || (Raw.getIntVolatile(base + VcpuState.EVENTS) & eventMask()) != 0) {
                 exit = inner.run(1);
             } else if (lockStep != null) {
+                int outer = meter.begin(EngineMeter.Phase.COMPARISON);
                 exit = lockStep.step(left);
+                meter.resume(outer);
             } else {
                 exit = translated(left);
             }
@@ -191,6 +198,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         Raw.putLong(context + Context.JUMPS, jumps().address());
         int exit;
         int reason;
+        int outer = meter.begin(EngineMeter.Phase.EXITS);
         while (true) {
             meter.begin(EngineMeter.Phase.TRANSLATED_CODE);
             trampolines.run(base, code);
@@ -219,6 +227,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         if (reason != Context.LOOKUP) {
             state.setRip(Raw.getLong(context + Context.PAGE) + Context.offset(exit));
         }
+        meter.resume(outer);
         statistics.instructions += executed;
         Raw.putLong(base + VcpuState.RETIRED, state.retired() + executed);
         state.setRflags(state.rflags() & ~Flags.ARITHMETIC

@@ -33,6 +33,8 @@ final class Machines implements AutoCloseable {
     final VcpuState state = new VcpuState();
     final Engine engine;
     private final Interpreter interpreter;
+    /** Loads and stores at {@link #device} pages. */
+    int deviceAccesses;
 
     Machines(boolean translate) {
         for (int gfn = 0; gfn < BYTES >> 12; gfn++) {
@@ -41,6 +43,7 @@ final class Machines implements AutoCloseable {
         World world = (World) Proxy.newProxyInstance(
                 World.class.getClassLoader(), new Class<?>[] {World.class}, (self, method, arguments) -> {
                     Class<?> type = method.getReturnType();
+                    deviceAccesses += method.getName().startsWith("mmio") ? 1 : 0;
                     return type == int.class
                             ? (Object) (-1)
                             : type == long.class ? (Object) 0L : type == boolean.class ? (Object) false : null;
@@ -98,6 +101,22 @@ final class Machines implements AutoCloseable {
     Machines unmap(long page) {
         memory.write(PAGE_TABLE + (page >> 9), 8, page);
         return this;
+    }
+
+    /** Puts an address without memory behind a page of the first 2 MiB. */
+    Machines device(long page) {
+        memory.write(PAGE_TABLE + (page >> 9), 8, BYTES * 2 | PRESENT_WRITABLE);
+        return this;
+    }
+
+    /** Lets the translator compare each block with the interpreter. */
+    Machines verify() {
+        translator().verify(true, address -> address == CODE ? "start" : null);
+        return this;
+    }
+
+    TranslatingEngine translator() {
+        return (TranslatingEngine) engine;
     }
 
     Machines readOnly(long page) {

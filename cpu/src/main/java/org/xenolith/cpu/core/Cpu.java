@@ -72,7 +72,7 @@ public final class Cpu implements AutoCloseable {
     private final GuestFault fault = new GuestFault();
     private CodeWatch code;
     /** Null but during a trial. */
-    private StoreJournal trial;
+    private TrialMemory trial;
 
     public Cpu(VcpuState state, World world, GuestPhysical memory) {
         this.state = state;
@@ -672,63 +672,36 @@ public final class Cpu implements AutoCloseable {
     // ---------------------------------------------------------------- trials
 
     /**
-     * From now on stores are noted in a journal, so that {@link #rollBack} can take them back, and accesses that cannot be
-     * taken back, those to devices, raise a fault. Every access takes the slow path meanwhile; translations
-     * still come from the TLB.
+     * From now on stores do not reach guest memory, but go where later loads find them; accesses to devices raise a fault.
+     * Every access takes the slow path meanwhile, with translations from the TLB. Page tables get their accessed and dirty
+     * bits as ever.
      *
-     * <p>What is not the guest's memory is the caller's to save: the state block, and the caches of code, which hear of
-     * stores as ever.
+     * <p>For semantics that load and store as data; what is not memory is the caller's to save.
      */
-    public void beginTrial(StoreJournal journal) {
-        journal.clear();
-        trial = journal;
+    public void beginTrial(TrialMemory memoryOnTrial) {
+        memoryOnTrial.clear();
+        trial = memoryOnTrial;
         refreshAccessClass();
     }
 
-    /** Ends a trial: the journal knows memory before and behind it. */
+    /** Loads and stores reach guest memory again. */
     public void endTrial() {
-        trial.look();
         trial = null;
         refreshAccessClass();
-    }
-
-    /**
-     * Makes memory what it was before a trial, given that the journal's last look shows what is to be taken back. Other
-     * threads (device back-ends, event channels) may have changed other bits of the same words since: theirs stay.
-     */
-    public void rollBack(StoreJournal journal) {
-        long plain = 0;
-        for (int i = 0; i < journal.count(); i++) {
-            long host = journal.host(i);
-            long old = Raw.getLongVolatile(host);
-            long changed = journal.before(i) ^ journal.after(i);
-            while (changed != 0 && !Raw.compareAndSetLong(host, old, old & ~changed | journal.before(i) & changed)) {
-                old = Raw.getLongVolatile(host);
-            }
-            long frame = host & -4096L;
-            if (changed != 0 && frame != plain) {
-                if (code.hasCode(frame)) {
-                    writingCode(host, 8);
-                } else {
-                    plain = frame;
-                }
-            }
-        }
     }
 
     private long resolveOnTrial(long va, int bytes, int access, boolean userAccess) {
         int table = openClass();
         long e = Tlb.entry(tlb.table(table), va);
-        long host = Raw.getLong(e + (access == Paging.WRITE ? Tlb.WRITE : Tlb.READ)) == (va & -4096L)
+        boolean write = access == Paging.WRITE;
+        long tag = Raw.getLong(e + (write ? Tlb.WRITE : Tlb.READ)) & ~Tlb.WATCHED;
+        long host = tag == (va & -4096L)
                 ? va + Raw.getLong(e + Tlb.ADDEND)
                 : resolveIn(va, bytes, access, userAccess, table);
         if (host == 0) {
             throw fault(NOT_MEMORY);
         }
-        if (access == Paging.WRITE) {
-            trial.add(va, host, bytes);
-        }
-        return host;
+        return write ? trial.forStore(va, host, bytes) : trial.forLoad(host, bytes);
     }
 
     /** The class that accesses at the current privilege belong to, watchpoints or not. */
