@@ -31,6 +31,7 @@ public final class Assembler {
 
     public static final int MAP_0F = 1;
     public static final int MAP_0F38 = 2;
+    public static final int MAP_0F3A = 3;
 
     /** Flags of an encoding: prefixes, and a REX that must be there so that 4..7 mean SPL BPL SIL DIL. */
     public static final int LOCK = 1;
@@ -40,6 +41,8 @@ public final class Assembler {
     public static final int BYTE = 8;
     /** Byte registers 4..7 mean AH CH DH BH: no REX may be there. */
     public static final int HIGH = 16;
+    /** Prefix 66 that is part of the opcode and says nothing about the operand size. */
+    public static final int DATA = 32;
 
     /** Group numbers of the eight classic operations. */
     public static final int ADD = 0;
@@ -63,6 +66,9 @@ public final class Assembler {
     public static final int E = 4;
     public static final int NE = 5;
     public static final int BE = 6;
+    /** Above, unsigned. */
+    public static final int A = 7;
+
     public static final int LESS = 12;
 
     private byte[] code = new byte[4096];
@@ -182,7 +188,7 @@ public final class Assembler {
         if ((flags & REPNE) != 0) {
             byte1(0xF2);
         }
-        if (w == 1) {
+        if (w == 1 || (flags & DATA) != 0) {
             byte1(0x66);
         }
         int rex =
@@ -197,6 +203,8 @@ public final class Assembler {
             byte1(0x0F);
             if (map == MAP_0F38) {
                 byte1(0x38);
+            } else if (map == MAP_0F3A) {
+                byte1(0x3A);
             }
         }
         byte1(opcode);
@@ -211,6 +219,10 @@ public final class Assembler {
     /** {@code opcode} with a memory operand {@code [base + (index << scale) + displacement]}. */
     public void rm(int flags, int w, int map, int opcode, int reg, int base, int index, int scale, int displacement) {
         prefixes(flags, w, map, opcode, reg, index, base);
+        memory(reg, base, index, scale, displacement);
+    }
+
+    private void memory(int reg, int base, int index, int scale, int displacement) {
         int r = (reg & 7) << 3;
         if (base < 0) {
             byte1(r | 4);
@@ -230,6 +242,38 @@ public final class Assembler {
         } else if (mod == 0x80) {
             int32(displacement);
         }
+    }
+
+    /** The prefix that stands for 66, F3 or F2 in VEX.pp. */
+    private void vex(int flags, boolean w, int l, int map, int opcode, int reg, int vvvv, int index, int rm) {
+        int pp = (flags & DATA) != 0 ? 1 : (flags & REP) != 0 ? 2 : (flags & REPNE) != 0 ? 3 : 0;
+        byte1(0xC4);
+        byte1((~reg & 8) << 4 | (index >= 0 ? (~index & 8) << 3 : 0x40) | (rm >= 0 ? (~rm & 8) << 2 : 0x20) | map);
+        byte1((w ? 0x80 : 0) | (~vvvv & 15) << 3 | l << 2 | pp);
+        byte1(opcode);
+    }
+
+    /** A VEX-encoded instruction with registers; {@code flags} of {@link #DATA}, {@link #REP}, {@link #REPNE}, {@code l} is VEX.L. */
+    public void vexRr(int flags, boolean w, int l, int map, int opcode, int reg, int vvvv, int rm) {
+        vex(flags, w, l, map, opcode, reg, vvvv, NONE, rm);
+        byte1(0xC0 | (reg & 7) << 3 | rm & 7);
+    }
+
+    /** A VEX-encoded instruction with a memory operand. */
+    public void vexRm(
+            int flags,
+            boolean w,
+            int l,
+            int map,
+            int opcode,
+            int reg,
+            int vvvv,
+            int base,
+            int index,
+            int scale,
+            int displacement) {
+        vex(flags, w, l, map, opcode, reg, vvvv, index, base);
+        memory(reg, base, index, scale, displacement);
     }
 
     /** {@code opcode} with its register in the low three bits. */
@@ -255,6 +299,12 @@ public final class Assembler {
     public void storeImmediate(int w, int base, int displacement, int value) {
         rm(0, w, MAP_1, 0xC7, 0, base, NONE, 0, displacement);
         immediate(Math.min(w, 2), value);
+    }
+
+    /** {@code mov byte [base + displacement], imm8}. */
+    public void storeByte(int base, int displacement, int value) {
+        rm(0, 0, MAP_1, 0xC6, 0, base, NONE, 0, displacement);
+        byte1(value);
     }
 
     /** Loads a constant in the shortest form. */
@@ -295,7 +345,7 @@ public final class Assembler {
     /** {@code op [base + displacement], imm}. */
     public void aluMemoryImmediate(int op, int w, int base, int displacement, int value) {
         boolean small = value == (byte) value;
-        rm(0, w, MAP_1, small ? 0x83 : 0x81, op, base, NONE, 0, displacement);
+        rm(0, w, MAP_1, w == 0 ? 0x80 : small ? 0x83 : 0x81, op, base, NONE, 0, displacement);
         immediate(small ? 0 : Math.min(w, 2), value);
     }
 
@@ -315,6 +365,12 @@ public final class Assembler {
     /** {@code pop [base + displacement]}. */
     public void popMemory(int base, int displacement) {
         rm(0, 2, MAP_1, 0x8F, 0, base, NONE, 0, displacement);
+    }
+
+    public void vzeroupper() {
+        byte1(0xC5);
+        byte1(0xF8);
+        byte1(0x77);
     }
 
     public void lahf() {
@@ -362,6 +418,12 @@ public final class Assembler {
     /** {@code jmp [base + displacement]}. */
     public void jmpMemory(int base, int displacement) {
         rm(0, 2, MAP_1, 0xFF, 4, base, NONE, 0, displacement);
+    }
+
+    /** {@code jmp} back to a place of this code, counted from its start. */
+    public void jmpBack(int offset) {
+        byte1(0xE9);
+        int32(offset - size - 4);
     }
 
     public void ret() {

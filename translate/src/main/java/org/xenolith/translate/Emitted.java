@@ -1,6 +1,8 @@
 package org.xenolith.translate;
 
 import java.util.Map;
+import java.util.Set;
+import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.decode.Insn;
 import org.xenolith.cpu.decode.OperandSpec;
 import org.xenolith.cpu.decode.OperandSpec.Access;
@@ -9,13 +11,19 @@ import org.xenolith.cpu.decode.Row;
 
 /**
  * The list of instructions that the translator emits; all others go to the interpreter. One line a semantics name: how it
- * is emitted, and what it does to the arithmetic flags.
+ * is emitted, and what it does to the arithmetic flags. Vector and x87 instructions are listed by family.
  */
 final class Emitted {
     /** How an instruction is emitted. */
     enum Shape {
-        /** As itself, with registers mapped and memory behind a TLB probe. */
+        /** As itself, with registers mapped and memory behind a TLB probe: integer instructions. */
         SAME,
+        /** As itself, with its mandatory prefix or VEX: vector instructions, and integer ones that have such an encoding. */
+        ENCODED,
+        /** As itself: x87, and MMX's EMMS. */
+        X87,
+        /** LDMXCSR and FLDCW: as themselves when they mask all exceptions. */
+        FPU_CONTROL,
         /** As itself, without operands of its own. */
         BARE,
         NOTHING,
@@ -31,7 +39,23 @@ final class Emitted {
         CALL,
         JMP_INDIRECT,
         CALL_INDIRECT,
-        RET
+        RET,
+        CLI,
+        STI,
+        PUSH_FLAGS,
+        POP_FLAGS,
+        SWAPGS,
+        CLD,
+        /** MOVS and STOS. */
+        STRING;
+
+        /** Whether nothing of a block can follow. */
+        boolean ends() {
+            return switch (this) {
+                case JCC, JMP, CALL, JMP_INDIRECT, CALL_INDIRECT, RET -> true;
+                default -> false;
+            };
+        }
     }
 
     /** What an instruction does to the six arithmetic flags. */
@@ -44,8 +68,25 @@ final class Emitted {
         CHANGES
     }
 
-    /** A line of the list. */
-    record Entry(Shape shape, Effect effect) {}
+    /**
+     * A line of the list.
+     *
+     * @param shape how it is emitted
+     * @param effect on the flags
+     * @param fpu registers that must be in the host: bits of {@link Context#HELD}
+     * @param feature that the host needs although the table names none for the guest, or null
+     */
+    record Entry(Shape shape, Effect effect, int fpu, String feature) {
+        Entry(Shape shape, Effect effect) {
+            this(shape, effect, 0, null);
+        }
+
+        private Entry with(Effect other) {
+            return new Entry(shape, other, fpu, feature);
+        }
+    }
+
+    private static final Entry NEVER = new Entry(Shape.NOTHING, Effect.NONE);
 
     private static final Map<String, Entry> ENTRIES = Map.ofEntries(
             same("Arithmetic.add", Effect.SETS),
@@ -61,12 +102,15 @@ final class Emitted {
             same("Arithmetic.sbb", Effect.CHANGES),
             same("Arithmetic.inc", Effect.CHANGES),
             same("Arithmetic.dec", Effect.CHANGES),
+            encoded("Arithmetic.adcx", Effect.CHANGES),
+            encoded("Arithmetic.adox", Effect.CHANGES),
             // Some processors leave SF ZF AF PF as they were.
             same("Multiply.mul8", Effect.CHANGES),
             same("Multiply.mul", Effect.CHANGES),
             same("Multiply.imul8", Effect.CHANGES),
             same("Multiply.imul", Effect.CHANGES),
             same("Multiply.imul2", Effect.CHANGES),
+            encoded("Multiply.mulx", Effect.NONE),
             Map.entry("Multiply.div", new Entry(Shape.DIVIDE, Effect.CHANGES)),
             Map.entry("Multiply.idiv", new Entry(Shape.DIVIDE, Effect.CHANGES)),
             same("Shifts.rol", Effect.CHANGES),
@@ -78,6 +122,10 @@ final class Emitted {
             same("Shifts.sar", Effect.CHANGES),
             same("Shifts.shld", Effect.CHANGES),
             same("Shifts.shrd", Effect.CHANGES),
+            encoded("Shifts.rorx", Effect.NONE),
+            encoded("Shifts.sarx", Effect.NONE),
+            encoded("Shifts.shlx", Effect.NONE),
+            encoded("Shifts.shrx", Effect.NONE),
             same("Bits.bt", Effect.CHANGES),
             same("Bits.bts", Effect.CHANGES),
             same("Bits.btr", Effect.CHANGES),
@@ -88,6 +136,20 @@ final class Emitted {
             same("Bits.btcImm", Effect.CHANGES),
             same("Bits.bsf", Effect.CHANGES),
             same("Bits.bsr", Effect.CHANGES),
+            encoded("Bits.popcnt", Effect.SETS),
+            // Without the feature the host would execute BSF and BSR.
+            Map.entry("Bits.tzcnt", new Entry(Shape.ENCODED, Effect.CHANGES, 0, "BMI1")),
+            Map.entry("Bits.lzcnt", new Entry(Shape.ENCODED, Effect.CHANGES, 0, "LZCNT")),
+            encoded("Bits.crc32", Effect.NONE),
+            encoded("Bits.crc32v", Effect.NONE),
+            encoded("Bits.andn", Effect.CHANGES),
+            encoded("Bits.bextr", Effect.CHANGES),
+            encoded("Bits.blsr", Effect.CHANGES),
+            encoded("Bits.blsmsk", Effect.CHANGES),
+            encoded("Bits.blsi", Effect.CHANGES),
+            encoded("Bits.bzhi", Effect.CHANGES),
+            encoded("Bits.pdep", Effect.NONE),
+            encoded("Bits.pext", Effect.NONE),
             same("Moves.mov", Effect.NONE),
             same("Moves.sx8", Effect.NONE),
             same("Moves.sx16", Effect.NONE),
@@ -97,6 +159,10 @@ final class Emitted {
             same("Moves.bswap", Effect.NONE),
             same("Moves.cmov", Effect.READS),
             same("Moves.setcc", Effect.READS),
+            encoded("Moves.movbe", Effect.NONE),
+            Map.entry("Moves.fence", new Entry(Shape.NOTHING, Effect.NONE)),
+            encoded("Atomics.cmpxchg8b", Effect.CHANGES),
+            encoded("Atomics.cmpxchg16b", Effect.CHANGES),
             same("Atomics.xadd8", Effect.SETS),
             same("Atomics.xadd", Effect.SETS),
             same("Atomics.cmpxchg8", Effect.SETS),
@@ -122,7 +188,62 @@ final class Emitted {
             Map.entry("Control.jmpRm", new Entry(Shape.JMP_INDIRECT, Effect.NONE)),
             Map.entry("Control.callRm", new Entry(Shape.CALL_INDIRECT, Effect.NONE)),
             Map.entry("Control.ret", new Entry(Shape.RET, Effect.NONE)),
-            Map.entry("Control.retImm", new Entry(Shape.RET, Effect.NONE)));
+            Map.entry("Control.retImm", new Entry(Shape.RET, Effect.NONE)),
+            Map.entry("SystemInsns.cli", new Entry(Shape.CLI, Effect.CHANGES)),
+            Map.entry("SystemInsns.sti", new Entry(Shape.STI, Effect.CHANGES)),
+            Map.entry("SystemCalls.swapgs", new Entry(Shape.SWAPGS, Effect.CHANGES)),
+            Map.entry("Stack.pushf", new Entry(Shape.PUSH_FLAGS, Effect.READS)),
+            Map.entry("Stack.popf", new Entry(Shape.POP_FLAGS, Effect.CHANGES)),
+            Map.entry("FlagInsns.cld", new Entry(Shape.CLD, Effect.CHANGES)),
+            Map.entry("Strings.movs", new Entry(Shape.STRING, Effect.CHANGES)),
+            Map.entry("Strings.stos", new Entry(Shape.STRING, Effect.CHANGES)),
+            Map.entry("SseMoves.ldmxcsr", new Entry(Shape.FPU_CONTROL, Effect.NONE, Context.SSE, null)),
+            Map.entry("X87Control.fldcw", new Entry(Shape.FPU_CONTROL, Effect.NONE, Context.X87, null)),
+            Map.entry("SseMoves.emms", new Entry(Shape.X87, Effect.NONE, Context.X87, null)));
+
+    /** Families of which everything is emitted as itself, but for what {@link #NOT_EMITTED} names. */
+    private static final Map<String, Entry> FAMILIES = Map.ofEntries(
+            vector("SseMoves", Context.SSE),
+            vector("SseFloat", Context.SSE),
+            vector("SseInteger", Context.SSE),
+            vector("SseShuffle", Context.SSE),
+            vector("SseConvert", Context.SSE),
+            vector("SseStrings", Context.SSE),
+            vector("Sse4", Context.SSE),
+            vector("Crypto", Context.SSE),
+            vector("Mmx", Context.X87),
+            x87("X87Arithmetic"),
+            x87("X87Compare"),
+            x87("X87Functions"),
+            x87("X87Moves"),
+            x87("X87Control"));
+
+    private static final Set<String> NOT_EMITTED = Set.of(
+            // A memory operand that no ModRM byte names.
+            "SseMoves.maskmovq",
+            "SseMoves.maskmovdqu",
+            // Environment and state images; FNINIT forgets the instruction pointers as well.
+            "X87Control.fnstenv",
+            "X87Control.fldenv",
+            "X87Control.fnsave",
+            "X87Control.frstor",
+            "X87Control.fninit",
+            // #NM depends on CR0.MP.
+            "X87Control.fwait");
+
+    /** Vector and x87 instructions that set all six arithmetic flags. */
+    private static final Set<String> SETTERS = Set.of(
+            "SseFloat.comiss",
+            "SseFloat.ucomiss",
+            "SseFloat.comisd",
+            "SseFloat.ucomisd",
+            "Sse4.ptest",
+            "SseStrings.pcmpestri",
+            "SseStrings.pcmpestrm",
+            "SseStrings.pcmpistri",
+            "SseStrings.pcmpistrm",
+            "X87Compare.fcomi",
+            "X87Compare.fucomi");
 
     private Emitted() {}
 
@@ -130,22 +251,80 @@ final class Emitted {
         return Map.entry(name, new Entry(Shape.SAME, effect));
     }
 
+    private static Map.Entry<String, Entry> encoded(String name, Effect effect) {
+        return Map.entry(name, new Entry(Shape.ENCODED, effect));
+    }
+
+    private static Map.Entry<String, Entry> vector(String family, int fpu) {
+        return Map.entry(family, new Entry(Shape.ENCODED, Effect.NONE, fpu, null));
+    }
+
+    private static Map.Entry<String, Entry> x87(String family) {
+        return Map.entry(family, new Entry(Shape.X87, Effect.NONE, Context.X87, null));
+    }
+
     static String name(Row row) {
         int constant = row.semantics.indexOf('#');
         return constant < 0 ? row.semantics : row.semantics.substring(0, constant);
     }
 
-    /** How to emit an instruction of 64-bit code, or null to hand it to the interpreter. */
-    static Entry of(Insn i) {
+    /** The line of a row, thought about once. */
+    private static Entry line(Row row) {
+        Object known = row.translation;
+        if (known == null) {
+            Entry entry = think(row);
+            known = entry == null ? NEVER : entry;
+            row.translation = known;
+        }
+        return known == NEVER ? null : (Entry) known;
+    }
+
+    private static Entry think(Row row) {
+        String name = name(row);
+        Entry entry = ENTRIES.get(name);
+        if (entry != null) {
+            return entry;
+        }
+        entry = FAMILIES.get(name.substring(0, name.indexOf('.')));
+        if (entry == null || NOT_EMITTED.contains(name)) {
+            return null;
+        }
+        if (SETTERS.contains(name)) {
+            entry = entry.with(Effect.SETS);
+        } else if (name.equals("X87Moves.fcmov")) {
+            entry = entry.with(Effect.READS);
+        }
+        int fpu = entry.fpu;
+        for (OperandSpec spec : row.operands) {
+            fpu |= switch (spec.kind()) {
+                case MMX, MMX_RM, MMX_RM_REG -> Context.X87 | Context.SSE;
+                case XMM, XMM_RM, XMM_RM_REG -> Context.SSE;
+                default -> 0;
+            };
+        }
+        return new Entry(entry.shape, entry.effect, fpu, entry.feature);
+    }
+
+    /**
+     * How to emit an instruction of 64-bit code, or null to hand it to the interpreter.
+     *
+     * @param features what both the guest and the host have
+     */
+    static Entry of(Insn i, Set<String> features) {
         Row row = i.row;
-        Entry entry = row.vex || row.feature != null ? null : ENTRIES.get(name(row));
-        if (entry == null || i.mem != null && !addressable(i, entry)) {
+        Entry entry = line(row);
+        if (entry == null
+                || row.feature != null && !features.contains(row.feature)
+                || entry.feature != null && !features.contains(entry.feature)
+                || i.mem != null && !addressable(i, entry)) {
             return null;
         }
         boolean ok = switch (entry.shape) {
             case SAME -> encodable(i);
+            case ENCODED -> !usesTwoSpilledResults(i) && !hasHighByte(i);
             case LEA, PUSH, POP, CALL_INDIRECT, JMP_INDIRECT -> i.operandSize == 3 || entry.shape == Shape.LEA;
-            case PUSH_IMMEDIATE, LEAVE, CALL, RET -> i.operandSize == 3;
+            case PUSH_IMMEDIATE, LEAVE, CALL, RET, PUSH_FLAGS, POP_FLAGS -> i.operandSize == 3;
+            case STRING -> i.addressSize == 3 && (i.mem == null || i.mem.segment < VcpuState.FS);
             case DIVIDE -> i.operandSize >= 2;
             default -> true;
         };
@@ -154,9 +333,32 @@ final class Emitted {
         }
         if (entry.effect == Effect.CHANGES && row.semantics.startsWith("Shifts.sh") && constantCount(i)
                 || entry.effect == Effect.CHANGES && row.semantics.equals("Shifts.sar") && constantCount(i)) {
-            return new Entry(entry.shape, Effect.SETS);
+            return entry.with(Effect.SETS);
         }
         return entry;
+    }
+
+    /** MULX with both halves in registers that the state block holds: there is one scratch register for a result. */
+    private static boolean usesTwoSpilledResults(Insn i) {
+        int spilled = 0;
+        for (OperandSpec spec : i.row.operands) {
+            int n = registerOf(i, spec);
+            if (n >= 0 && spec.access() != Access.READ && Context.host(n) < 0) {
+                spilled++;
+            }
+        }
+        return spilled > 1;
+    }
+
+    /** CRC32 of AH to BH, which have other names once registers are mapped. */
+    private static boolean hasHighByte(Insn i) {
+        for (OperandSpec spec : i.row.operands) {
+            int n = spec.size() == 'b' && i.rex == 0 ? registerOf(i, spec) : -1;
+            if (n >= 4 && n < 8) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** A shift by a count that is not zero, so that all flags are new. */
@@ -177,22 +379,25 @@ final class Emitted {
     }
 
     private static boolean encodable(Insn i) {
-        String name = name(i.row);
+        String name = i.row.semantics;
         if (i.mem != null && i.mod >= 0 && name.startsWith("Bits.bt") && !name.endsWith("Imm")) {
             // A bit string: the register reaches beyond the operand.
             return false;
         }
-        if (name.equals("Moves.bswap") && i.operandSize == 1) {
+        if (i.operandSize == 1 && name.equals("Moves.bswap")) {
             return false;
         }
+        if (i.rex != 0) {
+            return true;
+        }
         boolean high = false;
-        boolean rexNeeded = i.rex != 0 || i.mem != null;
+        boolean rexNeeded = i.mem != null;
         for (OperandSpec spec : i.row.operands) {
             int n = registerOf(i, spec);
             if (n < 0) {
                 continue;
             }
-            if (spec.width(i.operandSize) == 0 && i.rex == 0 && n >= 4 && n < 8) {
+            if (n >= 4 && n < 8 && spec.width(i.operandSize) == 0) {
                 high = true;
             } else {
                 rexNeeded |= n == 4;
@@ -207,6 +412,7 @@ final class Emitted {
             case REG -> i.reg;
             case RM, RM_REG -> i.mem == null ? i.rm : -1;
             case OPCODE_REG -> i.rm;
+            case VVVV -> i.vvvv;
             default -> -1;
         };
     }
@@ -215,6 +421,10 @@ final class Emitted {
     static boolean writes(Insn i, OperandSpec spec) {
         if (spec.access() != Access.READ) {
             return true;
+        }
+        String name = i.row.semantics;
+        if (!name.startsWith("Moves.xchg") && !name.startsWith("Atomics.") && !name.startsWith("Bits.bt")) {
+            return false;
         }
         return switch (name(i.row)) {
             case "Moves.xchg", "Moves.xchg8", "Atomics.xadd", "Atomics.xadd8" -> true;

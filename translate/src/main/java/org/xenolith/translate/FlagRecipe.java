@@ -44,7 +44,7 @@ record FlagRecipe(How how, int w, int a, int b, long immediate) {
         for (int j = index + 1; j < insns.size(); j++) {
             Insn i = insns.get(j);
             Effect effect = entries.get(j).effect();
-            if (i.row.endsBlock || effect == Effect.READS || effect == Effect.CHANGES) {
+            if (entries.get(j).shape().ends() || effect == Effect.READS || effect == Effect.CHANGES) {
                 return null;
             }
             if (effect == Effect.SETS) {
@@ -108,12 +108,13 @@ record FlagRecipe(How how, int w, int a, int b, long immediate) {
     /** Whether an instruction without effect on flags changes a guest register. */
     private static boolean changes(Insn i, Entry entry, int n) {
         return switch (entry.shape()) {
-            case NOTHING -> false;
+            case NOTHING, FPU_CONTROL -> false;
             case LEA -> i.reg == n;
             case PUSH, PUSH_IMMEDIATE -> n == VcpuState.RSP;
             case POP -> n == VcpuState.RSP || i.rm == n;
             case LEAVE -> n == VcpuState.RSP || n == VcpuState.RBP;
-            case SAME -> {
+            case X87 -> i.mem == null && i.row.semantics.equals("X87Control.fnstsw") && n == 0;
+            case SAME, ENCODED -> {
                 for (OperandSpec spec : i.row.operands) {
                     int written = spec.kind() == Kind.FIXED && spec.access() != Access.READ
                             ? spec.fixed()

@@ -76,6 +76,7 @@ final class LockStep implements AutoCloseable {
         Raw.copy(c.base, before, COMPARED);
         int limit = length;
         int tries = 0;
+        long undefinedFlags = 0;
         for (int round = 0; round < ROUNDS; round++) {
             long kills = engine.kills();
             int done = interpret(limit);
@@ -85,19 +86,20 @@ final class LockStep implements AutoCloseable {
                     break;
                 }
             }
-            int exit = engine.execute(block.code, length, 0);
-            int executed = (int) engine.executed();
+            int exit = engine.execute(block.code, length);
+            int executed = (int) engine.lastExecuted();
             if (executed == done) {
                 boolean sameMemory = memory.matches();
                 if (sameMemory && sameState(0)) {
                     statistics.compared++;
                     return engine.leave(exit, left - executed);
                 }
-                Undefined undefined = Undefined.after(block, executed);
+                Undefined undefined = Undefined.after(block, executed, engine::entry);
                 if (undefined.everything() || sameMemory && sameState(undefined.flags())) {
                     statistics.undefined++;
                     return engine.leave(exit, left - executed);
                 }
+                undefinedFlags = undefined.flags();
                 tries++;
             } else if (executed > done && done < limit) {
                 tries++;
@@ -106,7 +108,8 @@ final class LockStep implements AutoCloseable {
                 limit = executed;
             }
             if (tries > TRIES) {
-                String report = new Difference(block, symbols, before, expected, c.base, memory).report(done, executed);
+                String report = new Difference(block, symbols, before, expected, c.base, memory)
+                        .report(done, executed, undefinedFlags);
                 memory.restore();
                 restore();
                 return new VcpuExit.Disagreement(report);
@@ -120,12 +123,15 @@ final class LockStep implements AutoCloseable {
     /** The trial: up to {@code limit} instructions in the interpreter. Returns how many it could execute. */
     private int interpret(int limit) {
         int outer = meter.begin(EngineMeter.Phase.INTERPRETER);
+        // String instructions stop in the middle for an event; it can wait for the end of the trial.
+        int events = Raw.getAndAndInt(c.base + VcpuState.EVENTS, 0);
         c.beginTrial(memory);
         int done;
         try {
             done = inner.attempt(limit);
         } finally {
             c.endTrial();
+            state.raise(events);
         }
         Raw.copy(c.base, expected, COMPARED);
         // Translated code counts what it executes, a trial does not.
@@ -137,7 +143,7 @@ final class LockStep implements AutoCloseable {
 
     /** Takes back what translated code has done. Before the last try, memory becomes what it was before the first. */
     private void undo(int tries) {
-        statistics.instructions -= engine.executed();
+        statistics.instructions -= engine.lastExecuted();
         if (tries == 1) {
             TrialMemory other = first;
             first = memory;

@@ -3,7 +3,7 @@ package org.xenolith.translate;
 /** Counters of a {@link TranslatingEngine}; all of them additions on paths that are slow anyway. */
 final class Statistics {
     /** Exits by {@link Context#reason}. */
-    final long[] exits = new long[16];
+    final long[] exits = new long[Context.REASONS];
 
     /** Guest instructions that translated code has executed. */
     long instructions;
@@ -35,7 +35,10 @@ final class Statistics {
         line(s, exits[Context.INTERPRET], "exits for instructions that are not emitted, or not for these operands");
         line(s, exits[Context.LOOKUP], "exits for a branch that is not in the jump cache");
         line(s, exits[Context.CHAIN], "exits for a branch that is not chained yet");
-        line(s, exits[Context.HEAD], "exits at a block's head, for events or the end of a slice");
+        line(s, exits[Context.HEAD], "exits at a block's head, for the end of a slice");
+        line(s, exits[Context.FPU], "exits for vector registers that may not be loaded");
+        line(s, exits[Context.FPU_X87], "exits to load x87 registers");
+        line(s, exits[Context.DEAD], "exits of blocks whose code was overwritten");
         line(s, exits[Context.MISS_READ], "exits for a TLB miss of a load");
         line(s, exits[Context.MISS_WRITE], "exits for a TLB miss of a store");
         line(s, crossings, "of the misses crossed a page");

@@ -8,12 +8,13 @@ import java.lang.invoke.MethodHandle;
 import org.xenolith.cpu.VcpuState;
 
 /**
- * The code at the beginning of code memory: the way in from Java, the way out, and the search of the jump cache.
+ * The code at the beginning of code memory: the way in from Java, the way out, the search of the jump cache, and the
+ * loads of vector and x87 registers.
  *
  * <p>Guest registers are in host registers of the same name between entry and exit, but for rsp, which is in r15, and r10,
  * r11, r14, r15, which are in the state block: r10 and r11 are scratch, r14 points at the {@link Context}. The host's rsp
- * is untouched, so that signal handlers find a stack. Emitted code uses no SSE and x87 registers yet, so MXCSR and the x87
- * control word are the host's throughout; DF is never set.
+ * is untouched, so that signal handlers find a stack. Vector and x87 registers are the guest's from the first block that
+ * wants them to the next exit, which stores them and gives the host its MXCSR and x87 control word back. DF is never set.
  */
 final class Trampolines {
     /**
@@ -30,13 +31,27 @@ final class Trampolines {
     final long exit;
     /** Address to jump to with a linear address in r10. */
     final long dispatch;
+    /** Addresses to call at a block's head for registers that are not in the host yet: see {@link Context#HELD}. */
+    final long loadSse;
+
+    final long loadAvx;
+    final long loadX87;
+    /** Code that loads again what the last exit stored, and goes on behind that exit. */
+    final long resume;
     /** Code memory that must survive a flush. */
     final long size;
 
-    Trampolines(CodeMemory memory, Assembler a) {
+    /**
+     * @param avx the host has AVX, so that upper halves can be held
+     */
+    Trampolines(CodeMemory memory, Assembler a, boolean avx) {
         enter = MemorySegment.ofAddress(enter(memory, a));
-        exit = exit(memory, a);
+        exit = exit(memory, a, avx);
         dispatch = dispatch(memory, a);
+        loadSse = loadSse(memory, a);
+        loadAvx = avx ? loadAvx(memory, a) : 0;
+        loadX87 = loadX87(memory, a);
+        resume = resume(memory, a);
         size = memory.used();
     }
 
@@ -68,20 +83,144 @@ final class Trampolines {
         return add(memory, a);
     }
 
-    private static long exit(CodeMemory memory, Assembler a) {
+    private static long exit(CodeMemory memory, Assembler a, boolean avx) {
         a.start(memory.next());
+        int held = a.label();
+        int out = a.label();
         a.popMemory(Assembler.R14, Context.RESUME);
         for (int n = 0; n < 16; n++) {
             if (Context.host(n) >= 0) {
                 a.store(3, Assembler.R14, (int) gpr(n), Context.host(n));
             }
         }
+        a.aluMemoryImmediate(Assembler.CMP, 0, Assembler.R14, Context.HELD, 0);
+        a.jcc(Assembler.NE, held);
+        a.bind(out);
         a.pop(Assembler.R15);
         a.pop(Assembler.R14);
         a.pop(Assembler.R13);
         a.pop(Assembler.R12);
         a.pop(Assembler.RBP);
         a.pop(Assembler.RBX);
+        a.ret();
+        a.bind(held);
+        storeHeld(a, avx);
+        a.jmp(out);
+        return add(memory, a);
+    }
+
+    /** Stores the FPU registers that the host holds, and makes MXCSR and the x87 the host's. */
+    private static void storeHeld(Assembler a, boolean avx) {
+        if (avx) {
+            int lower = a.label();
+            test(a, Context.HELD, Context.AVX);
+            a.jcc(Assembler.E, lower);
+            for (int n = 0; n < 16; n++) {
+                // vextractf128 [upper half], ymm, 1
+                a.vexRm(
+                        Assembler.DATA,
+                        false,
+                        1,
+                        Assembler.MAP_0F3A,
+                        0x19,
+                        n,
+                        0,
+                        Assembler.R14,
+                        Assembler.NONE,
+                        0,
+                        VcpuState.YMM_HIGH + n * 16 - Context.BIAS);
+                a.byte1(1);
+            }
+            a.vzeroupper();
+            a.bind(lower);
+        }
+        int sse = a.label();
+        int end = a.label();
+        test(a, Context.HELD, Context.X87);
+        a.jcc(Assembler.E, sse);
+        a.load(3, Assembler.R11, Assembler.R14, Context.IMAGE);
+        // fxsave64 [r11]; fninit
+        a.rm(0, 3, Assembler.MAP_0F, 0xAE, 0, Assembler.R11, Assembler.NONE, 0, 0);
+        a.byte1(0xDB);
+        a.byte1(0xE3);
+        a.jmp(end);
+        a.bind(sse);
+        moveXmm(a, 0x11);
+        mxcsr(a, 3, VcpuState.MXCSR - Context.BIAS);
+        a.bind(end);
+        mxcsr(a, 2, Context.HOST_MXCSR);
+        a.rm(0, 0, Assembler.MAP_1, 0x8A, Assembler.RAX, Assembler.R14, Assembler.NONE, 0, Context.HELD);
+        a.rm(0, 0, Assembler.MAP_1, 0x88, Assembler.RAX, Assembler.R14, Assembler.NONE, 0, Context.STORED);
+        a.storeByte(Assembler.R14, Context.HELD, 0);
+    }
+
+    /** MOVUPS of all registers from (0F 10) or to (0F 11) the state block. */
+    private static void moveXmm(Assembler a, int opcode) {
+        for (int n = 0; n < 16; n++) {
+            a.rm(
+                    0,
+                    2,
+                    Assembler.MAP_0F,
+                    opcode,
+                    n,
+                    Assembler.R14,
+                    Assembler.NONE,
+                    0,
+                    VcpuState.XMM + n * 16 - Context.BIAS);
+        }
+    }
+
+    /** LDMXCSR (2) or STMXCSR (3). */
+    private static void mxcsr(Assembler a, int digit, int displacement) {
+        a.rm(0, 2, Assembler.MAP_0F, 0xAE, digit, Assembler.R14, Assembler.NONE, 0, displacement);
+    }
+
+    private static void test(Assembler a, int slot, int bits) {
+        a.rm(0, 0, Assembler.MAP_1, 0xF6, 0, Assembler.R14, Assembler.NONE, 0, slot);
+        a.byte1(bits);
+    }
+
+    private static long loadSse(CodeMemory memory, Assembler a) {
+        a.start(memory.next());
+        mxcsr(a, 3, Context.HOST_MXCSR);
+        mxcsr(a, 2, VcpuState.MXCSR - Context.BIAS);
+        moveXmm(a, 0x10);
+        a.storeByte(Assembler.R14, Context.HELD, Context.SSE);
+        a.ret();
+        return add(memory, a);
+    }
+
+    /** Adds the upper halves to XMM registers that are there. */
+    private static long loadAvx(CodeMemory memory, Assembler a) {
+        a.start(memory.next());
+        for (int n = 0; n < 16; n++) {
+            // vinsertf128 ymm, ymm, [upper half], 1
+            a.vexRm(
+                    Assembler.DATA,
+                    false,
+                    1,
+                    Assembler.MAP_0F3A,
+                    0x18,
+                    n,
+                    n,
+                    Assembler.R14,
+                    Assembler.NONE,
+                    0,
+                    VcpuState.YMM_HIGH + n * 16 - Context.BIAS);
+            a.byte1(1);
+        }
+        a.aluMemoryImmediate(Assembler.OR, 0, Assembler.R14, Context.HELD, Context.AVX);
+        a.ret();
+        return add(memory, a);
+    }
+
+    /** Everything of the image that Java made: nothing is held before. */
+    private static long loadX87(CodeMemory memory, Assembler a) {
+        a.start(memory.next());
+        mxcsr(a, 3, Context.HOST_MXCSR);
+        a.load(3, Assembler.R11, Assembler.R14, Context.IMAGE);
+        a.rm(0, 3, Assembler.MAP_0F, 0xAE, 1, Assembler.R11, Assembler.NONE, 0, 0);
+        a.storeByte(Assembler.R14, Context.HELD, Context.SSE | Context.X87);
         a.ret();
         return add(memory, a);
     }
@@ -104,6 +243,28 @@ final class Trampolines {
         a.store(3, Assembler.R14, VcpuState.RIP - Context.BIAS, Assembler.R10);
         a.storeImmediate(2, Assembler.R14, Context.EXIT, Context.LOOKUP);
         a.callTo(exit);
+        return add(memory, a);
+    }
+
+    private long resume(CodeMemory memory, Assembler a) {
+        a.start(memory.next());
+        int sse = a.label();
+        int upper = a.label();
+        int out = a.label();
+        test(a, Context.STORED, Context.X87);
+        a.jcc(Assembler.E, sse);
+        a.callTo(loadX87);
+        a.jmp(upper);
+        a.bind(sse);
+        a.callTo(loadSse);
+        a.bind(upper);
+        if (loadAvx != 0) {
+            test(a, Context.STORED, Context.AVX);
+            a.jcc(Assembler.E, out);
+            a.callTo(loadAvx);
+            a.bind(out);
+        }
+        a.jmpMemory(Assembler.R14, Context.RESUME);
         return add(memory, a);
     }
 

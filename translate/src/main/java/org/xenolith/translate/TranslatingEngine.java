@@ -1,5 +1,7 @@
 package org.xenolith.translate;
 
+import java.util.HashSet;
+import java.util.Set;
 import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.EngineMeter;
 import org.xenolith.cpu.LinearMemory;
@@ -24,8 +26,11 @@ import org.xenolith.memory.Raw;
  */
 public final class TranslatingEngine implements Engine, AutoCloseable {
     private static final long BLOCK_BYTES = 64 << 10;
-    /** Instructions of one entry: bounds how long a safepoint of the JVM waits, which is about 0.1 ms. */
-    private static final long SLICE = 1 << 17;
+    /**
+     * Instructions of one entry. Events are looked at between entries only, so this is what an interrupt from outside and a
+     * safepoint of the JVM wait for: about 0.02 ms.
+     */
+    private static final long SLICE = 1 << 16;
 
     private static final long OTHER_MODE_SLICE = 1 << 12;
     private static final int CANONICAL_SHIFT = 16;
@@ -39,6 +44,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private final Assembler assembler = new Assembler();
     private final Trampolines trampolines;
     private final BlockTranslator translator;
+    private final HostFpu fpu;
     private final TranslatedPages pages = new TranslatedPages(this::kill);
     private final JumpCache userJumps = new JumpCache();
     private final JumpCache kernelJumps = new JumpCache();
@@ -49,7 +55,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     /** Compares each block with the interpreter; null when nobody asked for it. */
     private LockStep lockStep;
 
-    private long executed;
+    private long lastExecuted;
     private long kills;
     private final Statistics statistics = new Statistics();
 
@@ -66,8 +72,12 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         meter = inner.meter();
         base = c.base;
         context = base + Context.BIAS;
-        trampolines = new Trampolines(memory, assembler);
-        translator = new BlockTranslator(memory, trampolines, assembler);
+        Set<String> features = new HashSet<>(HostProcessor.features(memory, assembler));
+        boolean avx = features.contains("AVX");
+        features.removeIf(name -> !inner.hasFeature(name));
+        fpu = new HostFpu(c);
+        trampolines = new Trampolines(memory, assembler, avx);
+        translator = new BlockTranslator(memory, trampolines, assembler, features);
         c.setCodeWatch(new Watch(inner.codeWatch()));
     }
 
@@ -127,6 +137,21 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         return inner.statistics() + statistics.text(pages.size(), memory.used());
     }
 
+    /** Instructions that emitted code has retired. */
+    long executed() {
+        return statistics.instructions;
+    }
+
+    /** Whether an instruction of 64-bit code is emitted for this guest on this host. */
+    boolean emits(Insn insn) {
+        return translator.entry(insn) != null;
+    }
+
+    /** How an instruction of 64-bit code is emitted for this guest on this host; null when it is not. */
+    Emitted.Entry entry(Insn insn) {
+        return translator.entry(insn);
+    }
+
     // ---------------------------------------------------------------- the loop
 
     @Override
@@ -177,22 +202,24 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         if (code == 0) {
             return handBack(pendingHandBack, left);
         }
-        int exit = execute(code, Math.min(left, SLICE), eventMask());
-        return leave(exit, left - executed);
+        int exit = execute(code, Math.min(left, SLICE));
+        return leave(exit, left - lastExecuted);
     }
 
     /**
      * Runs translated code until it must be left, with TLB misses and branches dealt with. Registers, rip and flags are in
-     * the state block then, and {@link #executed} says how many instructions that were.
+     * the state block then, and {@link #lastExecuted} says how many instructions that were.
      *
      * @param slice instructions at most
-     * @param mask events that stop it at the next block
      * @return the exit word
      */
-    int execute(long code, long slice, int mask) {
+    int execute(long code, long slice) {
         Raw.putLong(context + Context.TABLE, c.dataTable());
         Raw.putLong(context + Context.BUDGET, slice);
-        Raw.putInt(context + Context.MASK, mask);
+        Raw.putByte(context + Context.HELD, (byte) 0);
+        Raw.putByte(context + Context.LOADABLE, (byte) fpu.loadable());
+        Raw.putByte(context + Context.STORED, (byte) 0);
+        Raw.putLong(context + Context.IMAGE, fpu.image());
         Raw.putLong(context + Context.PAGE, state.rip() & -4096L);
         Raw.putShort(context + Context.FLAGS, (short) Context.flagsSlot(state.rflags()));
         Raw.putLong(context + Context.JUMPS, jumps().address());
@@ -203,6 +230,13 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             meter.begin(EngineMeter.Phase.TRANSLATED_CODE);
             trampolines.run(base, code);
             meter.begin(EngineMeter.Phase.EXITS);
+            int stored = Raw.getByte(context + Context.STORED);
+            if (stored != 0) {
+                if ((stored & Context.X87) != 0) {
+                    fpu.takeImage();
+                }
+                Raw.putByte(context + Context.STORED, (byte) 0);
+            }
             exit = Raw.getInt(context + Context.EXIT);
             reason = Context.reason(exit);
             statistics.exits[reason]++;
@@ -212,10 +246,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 code = find(state.rip());
                 Raw.putLong(context + Context.PAGE, state.rip() & -4096L);
             } else if (reason == Context.MISS_READ || reason == Context.MISS_WRITE) {
-                code = fill(exit, reason == Context.MISS_WRITE) ? Raw.getLong(context + Context.RESUME) : 0;
-                if (code != 0) {
-                    continue;
-                }
+                code = fill(exit, reason == Context.MISS_WRITE) ? resume(stored) : 0;
+            } else if (reason == Context.FPU_X87) {
+                code = fpu.makeImage() ? Raw.getLong(context + Context.RESUME) : 0;
             } else {
                 code = 0;
             }
@@ -223,21 +256,24 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 break;
             }
         }
-        executed = slice - Raw.getLong(context + Context.BUDGET) - Context.refund(exit);
+        lastExecuted = slice - Raw.getLong(context + Context.BUDGET) - Context.refund(exit);
         if (reason != Context.LOOKUP) {
             state.setRip(Raw.getLong(context + Context.PAGE) + Context.offset(exit));
         }
         meter.resume(outer);
-        statistics.instructions += executed;
-        Raw.putLong(base + VcpuState.RETIRED, state.retired() + executed);
+        statistics.instructions += lastExecuted;
+        Raw.putLong(base + VcpuState.RETIRED, state.retired() + lastExecuted);
         state.setRflags(state.rflags() & ~Flags.ARITHMETIC
                 | Context.arithmetic(Raw.getShort(context + Context.FLAGS) & 0xffff));
+        if (Context.isShadowed(exit)) {
+            state.setInt(VcpuState.SHADOW, 1);
+        }
         return exit;
     }
 
     /** Instructions of the last {@link #execute}. */
-    long executed() {
-        return executed;
+    long lastExecuted() {
+        return lastExecuted;
     }
 
     /** Does what an exit asks for; null to go on. */
@@ -245,8 +281,22 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         return switch (Context.reason(exit)) {
             case Context.INTERPRET, Context.MISS_READ, Context.MISS_WRITE -> handBack(Context.count(exit), left);
             case Context.HEAD -> left > 0 && left < Context.refund(exit) ? inner.run(left) : null;
+            case Context.FPU, Context.FPU_X87 -> handBack(Context.refund(exit), left);
+            case Context.DEAD -> null;
             default -> handBack(pendingHandBack, left);
         };
+    }
+
+    /** Where to go on behind an exit in the middle of a block, with the FPU registers that were there. */
+    private long resume(int stored) {
+        if (stored == 0) {
+            return Raw.getLong(context + Context.RESUME);
+        }
+        if ((stored & Context.X87) != 0 && !fpu.makeImage()) {
+            throw new IllegalStateException("x87 code left an unmasked exception");
+        }
+        Raw.putByte(context + Context.STORED, (byte) stored);
+        return trampolines.resume;
     }
 
     VcpuExit handBack(int count, long left) {
@@ -264,7 +314,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     /** A star marks what is emitted, and was handed back for its operand. */
     private void countHandedBack(Insn insn) {
         String name = insn.rep || insn.repne ? "rep " + insn.row.mnemonic : insn.row.mnemonic;
-        meter.addHandedBack(Emitted.of(insn) != null ? name + " *" : name);
+        meter.addHandedBack(emits(insn) ? name + " *" : name);
     }
 
     private JumpCache jumps() {
@@ -392,7 +442,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             unjump(block.incoming[i], Context.exit(Context.CHAIN, offset, 0, 0, 0));
         }
         // Whoever comes through the jump cache meets an exit that looks the address up again.
-        unjump(block.code, Context.exit(Context.HEAD, offset, 0, 0, 0));
+        unjump(block.code, Context.exit(Context.DEAD, offset, 0, 0, 0));
         userJumps.clear();
         kernelJumps.clear();
     }
@@ -404,6 +454,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         long page = va & -4096L;
         if ((va + bytes - 1 & -4096L) != page) {
             statistics.crossings++;
+            return false;
+        }
+        if (Context.isAligned(exit) && (va & bytes - 1) != 0) {
             return false;
         }
         long entry = c.dataTable() + ((va >>> 12 & Tlb.INDEX_MASK) << Tlb.ENTRY_SHIFT) + (write ? Tlb.WRITE : Tlb.READ);
@@ -502,6 +555,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     @Override
     public void close() {
         verify(false, Disassembler.Symbols.NONE);
+        fpu.close();
         userJumps.close();
         kernelJumps.close();
         memory.close();

@@ -3,11 +3,14 @@ package org.xenolith.translate;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
 import org.xenolith.cpu.core.Flags;
 import org.xenolith.cpu.decode.Decoder;
 import org.xenolith.cpu.decode.Insn;
 import org.xenolith.memory.Raw;
 import org.xenolith.translate.Emitted.Effect;
+import org.xenolith.translate.Emitted.Entry;
+import org.xenolith.translate.Emitted.Shape;
 
 /**
  * What the architecture leaves open behind a run of instructions, so that two engines may differ there.
@@ -34,14 +37,18 @@ record Undefined(long flags, boolean everything) {
         Flags.ZF | Flags.SF | Flags.OF
     };
 
-    /** What is open behind the first {@code count} instructions of a block. */
-    static Undefined after(TranslatedBlock block, int count) {
+    /**
+     * What is open behind the first {@code count} instructions of a block.
+     *
+     * @param entries how an instruction is emitted, or null
+     */
+    static Undefined after(TranslatedBlock block, int count, Function<Insn, Entry> entries) {
         long open = 0;
         for (Insn insn : decode(block, count)) {
-            if ((open & reads(insn)) != 0 || hasOwnWill(insn)) {
+            Entry entry = entries.apply(insn);
+            if ((open & reads(insn, entry)) != 0 || hasOwnWill(insn)) {
                 return new Undefined(Flags.ARITHMETIC, true);
             }
-            Emitted.Entry entry = Emitted.of(insn);
             if (entry != null && entry.effect() == Effect.SETS) {
                 open = 0;
             }
@@ -66,7 +73,7 @@ record Undefined(long flags, boolean everything) {
         return insns;
     }
 
-    private static long reads(Insn insn) {
+    private static long reads(Insn insn, Entry entry) {
         String name = insn.row.mnemonic;
         if (READ_ALL.contains(name)) {
             return Flags.ARITHMETIC;
@@ -74,8 +81,10 @@ record Undefined(long flags, boolean everything) {
         if (READ_CARRY.contains(name)) {
             return Flags.CF;
         }
-        Emitted.Entry entry = Emitted.of(insn);
-        return entry != null && entry.effect() == Effect.READS ? CONDITIONS[insn.opcode >> 1 & 7] : 0;
+        if (entry == null || entry.effect() != Effect.READS) {
+            return 0;
+        }
+        return entry.shape() == Shape.X87 ? Flags.CF | Flags.ZF | Flags.PF : CONDITIONS[insn.opcode >> 1 & 7];
     }
 
     private static boolean hasOwnWill(Insn insn) {

@@ -2,7 +2,9 @@ package org.xenolith.translate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.foreign.Arena;
 import java.util.HexFormat;
+import java.util.Set;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.xenolith.cpu.VcpuExit;
@@ -224,32 +226,35 @@ class LockStepTest {
             m.state.setGpr(VcpuState.RCX, 3);
             assertThat(m.run(100)).isInstanceOf(VcpuExit.Halt.class);
         }
-        assertThat(Undefined.after(block("f7e1"), 1).flags()).isEqualTo(0xD4);
-        assertThat(Undefined.after(block("f7e1 0f98c0"), 2).everything())
+        assertThat(undefined("f7e1", 1).flags()).isEqualTo(0xD4);
+        assertThat(undefined("f7e1 0f98c0", 2).everything())
                 .as("sets reads SF of mul")
                 .isTrue();
-        assertThat(Undefined.after(block("f7e1 0f92c0"), 2).everything())
+        assertThat(undefined("f7e1 0f92c0", 2).everything())
                 .as("setc reads CF, which mul defines")
                 .isFalse();
-        assertThat(Undefined.after(block("f7e1 39c8 0f98c0"), 3).everything())
+        assertThat(undefined("f7e1 39c8 0f98c0", 3).everything())
                 .as("cmp defines all flags again")
                 .isFalse();
-        assertThat(Undefined.after(block("f7e1 11c8"), 2).everything())
+        assertThat(undefined("f7e1 11c8", 2).everything())
                 .as("adc reads CF only")
                 .isFalse();
-        assertThat(Undefined.after(block("d3e0 9f"), 2).everything())
+        assertThat(undefined("d3e0 9f", 2).everything())
                 .as("lahf reads the AF of a shift")
                 .isTrue();
-        assertThat(Undefined.after(block("660fa5c8 90"), 2).everything())
+        assertThat(undefined("660fa5c8 90", 2).everything())
                 .as("a double shift of a word")
                 .isTrue();
     }
 
-    private static TranslatedBlock block(String hex) {
+    private static Undefined undefined(String hex, int count) {
         byte[] code = HexFormat.of().parseHex(hex.replace(" ", ""));
-        long at = java.lang.foreign.Arena.ofAuto().allocate(code.length + 16).address();
-        Raw.copy(code, 0, at, code.length);
-        return new TranslatedBlock(at, code.length, 1, 0, 0);
+        try (Arena arena = Arena.ofConfined()) {
+            long at = arena.allocate(code.length + 16).address();
+            Raw.copy(code, 0, at, code.length);
+            TranslatedBlock block = new TranslatedBlock(at, code.length, count, 0, 0);
+            return Undefined.after(block, count, insn -> Emitted.of(insn, Set.of()));
+        }
     }
 
     @Test

@@ -701,7 +701,7 @@ public final class Cpu implements AutoCloseable {
         if (host == 0) {
             throw fault(NOT_MEMORY);
         }
-        return write ? trial.forStore(va, host, bytes) : trial.forLoad(host, bytes);
+        return write ? trial.forStore(va, host, bytes) : trial.forLoad(va, host, bytes);
     }
 
     /** The class that accesses at the current privilege belong to, watchpoints or not. */

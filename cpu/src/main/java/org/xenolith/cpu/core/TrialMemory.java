@@ -66,7 +66,11 @@ public final class TrialMemory implements AutoCloseable {
     }
 
     /** The address to load from in place of one in guest memory. The bytes lie in one page. */
-    long forLoad(long host, int bytes) {
+    long forLoad(long linear, long host, int bytes) {
+        if (bytes > Long.BYTES) {
+            // Who moves blocks of memory compares the addresses of source and destination: both must be in shadows.
+            return forStore(linear, host, bytes);
+        }
         int index = count == 0 ? -1 : slots[slot(host & -PAGE)] - 1;
         if (index < 0 || (lines[index] & wanted(host, bytes)) == 0) {
             return host;

@@ -63,6 +63,9 @@ public final class Row {
     /** Owned by the binder: what the semantics name resolved to. */
     public volatile Object binding;
 
+    /** Owned by the translator: how it emits the row, once it has thought about it. */
+    public volatile Object translation;
+
     Row(String line) {
         text = line.strip();
         String[] columns = line.split("\\|", -1);

@@ -95,6 +95,11 @@ public final class Interpreter implements Engine, AutoCloseable {
         forcedEmulation = policy.isForcedEmulation();
     }
 
+    /** Whether the guest has the instructions of a CPUID feature; without them they are #UD. */
+    public boolean hasFeature(String name) {
+        return features.test(name);
+    }
+
     @Override
     public VcpuState state() {
         return state;
@@ -226,7 +231,11 @@ public final class Interpreter implements Engine, AutoCloseable {
         Block block = null;
         int i = 0;
         while (done < most) {
+            // Instructions that cast a shadow end their block: it is over with the next one.
+            int shadow = state.getInt(VcpuState.SHADOW);
+            state.setInt(VcpuState.SHADOW, 0);
             try {
+                i = 0;
                 block = null;
                 block = lookup();
                 int n = Math.min(block.instructions, most - done);
@@ -240,6 +249,9 @@ public final class Interpreter implements Engine, AutoCloseable {
                 }
             } catch (GuestFault fault) {
                 state.setLong(VcpuState.CR2, cr2);
+                if (i == 0) {
+                    state.setInt(VcpuState.SHADOW, shadow);
+                }
                 if (block != null) {
                     done += i;
                     c.setRip(c.wrapRip(c.rip() + block.offsets[i], block.mode));

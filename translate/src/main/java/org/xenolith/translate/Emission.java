@@ -1,0 +1,517 @@
+package org.xenolith.translate;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.xenolith.cpu.VcpuState;
+import org.xenolith.cpu.core.Tlb;
+import org.xenolith.cpu.decode.Insn;
+import org.xenolith.cpu.decode.Mem;
+import org.xenolith.translate.Emitted.Effect;
+import org.xenolith.translate.Emitted.Entry;
+import org.xenolith.translate.Emitted.Shape;
+
+/**
+ * The block that is being emitted: where its flags are, how it gets at memory, how it leaves.
+ *
+ * <p>Guest flags are in host flags, or in the flags slot, or in both: {@link #inHost} and {@link #inSlot} say where. What
+ * destroys host flags first saves the ones that are nowhere else. At a block's head and at every exit they are in the slot,
+ * so that all six are exact wherever the guest can see them.
+ */
+final class Emission {
+    static final int STATE = Assembler.R14;
+    static final int SP = Assembler.R15;
+    static final int T0 = Assembler.R10;
+    static final int T1 = Assembler.R11;
+
+    /** A memory operand for a probe, in guest terms. */
+    record Place(int segmentBase, int base, int index, int scale, int displacement) {
+        static Place stack(int displacement) {
+            return new Place(-1, VcpuState.RSP * 8, VcpuState.ZERO, 0, displacement);
+        }
+
+        private boolean mapped() {
+            return segmentBase < 0 && mapped(base) && mapped(index);
+        }
+
+        /** Whether a register of an address is one that a host register holds, or none. */
+        static boolean mapped(int offset) {
+            return offset == VcpuState.ZERO || offset != VcpuState.RIP && Context.host(offset / 8) >= 0;
+        }
+    }
+
+    /**
+     * Code behind the block that a probe, a guard or a head jumps to.
+     *
+     * @param call a trampoline to call and then retry, or 0
+     */
+    private record Aside(
+            int label, int exit, Place va, int retry, FlagRecipe flags, X87Note note, int loadable, long call) {}
+
+    /** The last x87 instruction, whose address and opcode are not in the state block yet. */
+    record X87Note(int offset, int opcode) {}
+
+    final Assembler a;
+    private final Trampolines trampolines;
+    final List<Insn> insns = new ArrayList<>();
+    final List<Entry> entries = new ArrayList<>();
+    private final List<Aside> asides = new ArrayList<>();
+
+    /** Offset of the block in its page, and the instruction that is being emitted. */
+    int start;
+
+    int index;
+
+    private boolean inHost;
+    private boolean inSlot;
+    /** How to compute the current flags again, when nobody but a fault can see them; null when they must be kept. */
+    private FlagRecipe elided;
+
+    private X87Note note;
+
+    /** Where the last probe left the operand. */
+    private int atBase;
+
+    private int atIndex;
+    private int atScale;
+    private int atDisplacement;
+
+    Emission(Trampolines trampolines, Assembler assembler) {
+        this.trampolines = trampolines;
+        a = assembler;
+    }
+
+    /** Forgets the last block. */
+    void clear(int offset) {
+        start = offset;
+        index = 0;
+        insns.clear();
+        entries.clear();
+        asides.clear();
+        inHost = false;
+        inSlot = true;
+        elided = null;
+        note = null;
+    }
+
+    Insn insn() {
+        return insns.get(index);
+    }
+
+    // ---------------------------------------------------------------- head and asides
+
+    /** Charges the block's instructions, and brings registers of the FPU into the host. */
+    void head() {
+        int count = insns.size();
+        int label = a.label();
+        a.aluMemoryImmediate(Assembler.SUB, 3, STATE, Context.BUDGET, count);
+        a.jcc(Assembler.LESS, label);
+        asides.add(new Aside(label, Context.exit(Context.HEAD, start, count, 0, 0), null, -1, null, null, 0, 0));
+        int fpu = 0;
+        for (Entry entry : entries) {
+            fpu |= entry.fpu();
+        }
+        if ((fpu & Context.X87) != 0) {
+            hold(Context.X87, Context.FPU_X87, trampolines.loadX87);
+        }
+        if ((fpu & (Context.SSE | Context.AVX)) != 0) {
+            hold(Context.SSE, Context.FPU, trampolines.loadSse);
+        }
+        if ((fpu & Context.AVX) != 0) {
+            hold(Context.AVX, Context.FPU, trampolines.loadAvx);
+        }
+    }
+
+    private void hold(int bit, int reason, long load) {
+        int retry = a.label();
+        int label = a.label();
+        a.bind(retry);
+        a.rm(0, 0, Assembler.MAP_1, 0xF6, 0, STATE, Assembler.NONE, 0, Context.HELD);
+        a.byte1(bit);
+        a.jcc(Assembler.E, label);
+        int exit = Context.exit(reason, start, insns.size(), 0, 0);
+        asides.add(new Aside(label, exit, null, retry, null, null, bit, load));
+    }
+
+    /** Emits everything that was put aside. */
+    void asides() {
+        for (Aside aside : asides) {
+            a.bind(aside.label);
+            if (aside.flags != null) {
+                compute(aside.flags);
+                emitSave();
+            }
+            if (aside.va != null) {
+                linear(aside.va);
+                a.store(3, STATE, Context.VA, T0);
+            }
+            if (aside.note != null) {
+                emitNote(aside.note);
+            }
+            if (aside.loadable == Context.X87) {
+                // Java makes the image, or does not come back.
+                leave(aside.exit);
+                a.callTo(aside.call);
+            } else if (aside.loadable != 0) {
+                int load = a.label();
+                a.rm(0, 0, Assembler.MAP_1, 0xF6, 0, STATE, Assembler.NONE, 0, Context.LOADABLE);
+                a.byte1(aside.loadable);
+                a.jcc(Assembler.NE, load);
+                leave(aside.exit);
+                a.bind(load);
+                a.callTo(aside.call);
+            } else {
+                leave(aside.exit);
+            }
+            if (aside.retry >= 0) {
+                a.jmp(aside.retry);
+            }
+        }
+    }
+
+    // ---------------------------------------------------------------- flags
+
+    /** Puts the flags into the slot, for code that leaves. */
+    void save() {
+        if (!inSlot) {
+            if (!inHost) {
+                throw new IllegalStateException("flags are needed that were dead");
+            }
+            emitSave();
+            inSlot = true;
+        }
+    }
+
+    private void emitSave() {
+        a.mov(3, T0, Assembler.RAX);
+        a.lahf();
+        a.setcc(0, Assembler.RAX);
+        a.store(1, STATE, Context.FLAGS, Assembler.RAX);
+        a.mov(3, Assembler.RAX, T0);
+    }
+
+    /** Host flags = the flags of an instruction executed before. */
+    private void compute(FlagRecipe r) {
+        int w = r.w();
+        int high = w == 0 ? 0 : 1;
+        int x = fetch(r.a(), T0);
+        switch (r.how()) {
+            case RESULT -> a.rr(lowByte(w, x, x), w, Assembler.MAP_1, 0x84 + high, x, x);
+            case NEG -> {
+                a.mov(3, T0, x);
+                a.rr(0, w, Assembler.MAP_1, 0xF6 + high, 3, T0);
+                a.rr(0, w, Assembler.MAP_1, 0xF6 + high, 3, T0);
+            }
+            case TEST -> {
+                if (r.b() < 0) {
+                    a.rr(lowByte(w, x, x), w, Assembler.MAP_1, 0xF6 + high, 0, x);
+                    a.immediate(Math.min(w, 2), r.immediate());
+                } else {
+                    int y = fetch(r.b(), T1);
+                    a.rr(lowByte(w, x, y), w, Assembler.MAP_1, 0x84 + high, y, x);
+                }
+            }
+            case CMP -> operate(Assembler.CMP, r, x);
+            case ADD -> {
+                a.mov(3, T0, x);
+                operate(Assembler.SUB, r, T0);
+                operate(Assembler.ADD, r, T0);
+            }
+            case SUB -> {
+                a.mov(3, T0, x);
+                operate(Assembler.ADD, r, T0);
+                operate(Assembler.SUB, r, T0);
+            }
+        }
+    }
+
+    private void operate(int op, FlagRecipe r, int x) {
+        int w = r.w();
+        int high = w == 0 ? 0 : 1;
+        if (r.b() < 0) {
+            a.rr(lowByte(w, x, x), w, Assembler.MAP_1, 0x80 + high, op, x);
+            a.immediate(Math.min(w, 2), r.immediate());
+        } else {
+            int y = fetch(r.b(), T1);
+            a.rr(lowByte(w, x, y), w, Assembler.MAP_1, op * 8 + high, y, x);
+        }
+    }
+
+    private static int lowByte(int w, int x, int y) {
+        return w == 0 && (x >= 4 || y >= 4) ? Assembler.BYTE : 0;
+    }
+
+    /** Host flags are about to be destroyed. */
+    void clobber() {
+        if (elided == null) {
+            save();
+        }
+        inHost = false;
+    }
+
+    /** Host flags are about to be destroyed by code that may leave: they are in the slot now. */
+    void clobberSaved() {
+        save();
+        inHost = false;
+    }
+
+    /** The instruction has put new flags into the slot. */
+    void flagsAreInSlot() {
+        inSlot = true;
+        inHost = false;
+        elided = null;
+    }
+
+    /** Brings the flags into the host's; destroys T0. */
+    void need() {
+        if (!inHost) {
+            if (!inSlot) {
+                throw new IllegalStateException("flags are needed that were dead");
+            }
+            a.mov(3, T0, Assembler.RAX);
+            a.rm(0, 2, Assembler.MAP_0F, 0xB7, Assembler.RAX, STATE, Assembler.NONE, 0, Context.FLAGS);
+            // 1 + 127 overflows a byte, 0 + 127 does not; SAHF brings the other five.
+            a.byte1(0x04);
+            a.byte1(0x7F);
+            a.sahf();
+            a.mov(3, Assembler.RAX, T0);
+            inHost = true;
+        }
+    }
+
+    /** Before an instruction that may read flags. */
+    void before(Effect effect) {
+        if (effect == Effect.READS || effect == Effect.CHANGES) {
+            need();
+        }
+    }
+
+    /** Behind an instruction that may set flags. */
+    void after(Effect effect) {
+        if (effect == Effect.SETS || effect == Effect.CHANGES) {
+            inHost = true;
+            inSlot = false;
+            elided = effect == Effect.SETS ? FlagRecipe.of(insns, entries, index) : null;
+        }
+    }
+
+    // ---------------------------------------------------------------- leaving
+
+    /** Returns to Java; {@link Context#SITE_BYTES} bytes that a chained jump can replace. */
+    void leave(int exit) {
+        a.storeImmediate(2, STATE, Context.EXIT, exit);
+        a.callTo(trampolines.exit);
+    }
+
+    /** The exit word for the instruction that is being emitted. */
+    int exit(int reason, int sizeLog2, int handBack) {
+        int exit = Context.exit(reason, start + insn().offset, insns.size() - index, sizeLog2, handBack);
+        boolean shadowed = index > 0 && entries.get(index - 1).shape() == Shape.STI;
+        return shadowed ? Context.shadowed(exit) : exit;
+    }
+
+    /** A label; who jumps there with the flags saved has the current instruction executed by the interpreter. */
+    int refuse() {
+        int label = a.label();
+        asides.add(new Aside(label, exit(Context.INTERPRET, 0, 1), null, -1, null, note, 0, 0));
+        return label;
+    }
+
+    /** Nothing of the block stays in host registers alone. */
+    void settle() {
+        save();
+        if (note != null) {
+            emitNote(note);
+            note = null;
+        }
+    }
+
+    /** Goes on at an offset of the page, or in a page beside it. */
+    void goOn(long offset) {
+        settle();
+        if (offset >= 0 && offset < 4096) {
+            leave(Context.exit(Context.CHAIN, (int) offset, 0, 0, 0));
+            return;
+        }
+        a.load(3, T0, STATE, Context.PAGE);
+        if (offset == (int) offset) {
+            a.lea(T0, T0, Assembler.NONE, 0, (int) offset);
+        } else {
+            a.constant(T1, offset);
+            a.lea(T0, T0, T1, 0, 0);
+        }
+        a.jmpTo(trampolines.dispatch);
+    }
+
+    /** Goes on at the linear address in T0. */
+    void indirect() {
+        a.jmpTo(trampolines.dispatch);
+    }
+
+    // ---------------------------------------------------------------- x87 pointers
+
+    /** The instruction being emitted changes the x87's instruction and data pointers. */
+    void noteX87(boolean memory, Place place) {
+        if (memory) {
+            if (place.mapped()) {
+                offset(place);
+            } else {
+                a.load(3, T0, STATE, Context.VA);
+                if (place.segmentBase >= 0) {
+                    a.aluMemory(Assembler.SUB, 3, T0, STATE, place.segmentBase - Context.BIAS);
+                }
+            }
+            a.store(3, STATE, VcpuState.FDP - Context.BIAS, T0);
+        }
+        Insn i = insn();
+        note = new X87Note(start + i.offset, (i.opcode & 7) << 8 | i.mod << 6 | (i.reg & 7) << 3 | i.rm & 7);
+    }
+
+    private void emitNote(X87Note n) {
+        a.load(3, T0, STATE, Context.PAGE);
+        a.lea(T0, T0, Assembler.NONE, 0, n.offset);
+        a.store(3, STATE, VcpuState.FIP - Context.BIAS, T0);
+        a.rm(0, 1, Assembler.MAP_1, 0xC7, 0, STATE, Assembler.NONE, 0, VcpuState.FOP - Context.BIAS);
+        a.immediate(1, n.opcode);
+    }
+
+    // ---------------------------------------------------------------- registers
+
+    static int slot(int guest) {
+        return VcpuState.GPR + guest * 8 - Context.BIAS;
+    }
+
+    /** The host register that holds a guest register: its own, or {@code scratch} after loading it there. */
+    int fetch(int guest, int scratch) {
+        int host = Context.host(guest);
+        if (host >= 0) {
+            return host;
+        }
+        a.load(3, scratch, STATE, slot(guest));
+        return scratch;
+    }
+
+    void put(int guest, int host) {
+        if (Context.host(guest) < 0) {
+            a.store(3, STATE, slot(guest), host);
+        } else if (Context.host(guest) != host) {
+            a.mov(3, Context.host(guest), host);
+        }
+    }
+
+    // ---------------------------------------------------------------- memory
+
+    Place place(Mem m) {
+        boolean hasSegment = m.segment >= VcpuState.FS;
+        int displacement = (int) m.displacement() + (m.ripRelative() ? start : 0);
+        return new Place(
+                hasSegment ? VcpuState.SEGMENTS + m.segment * VcpuState.SEGMENT_SIZE : -1,
+                m.base(),
+                m.index(),
+                m.scale(),
+                displacement);
+    }
+
+    /** T0 = the offset of a place in its segment; may use T1, changes no flags. */
+    void offset(Place p) {
+        int base = Assembler.NONE;
+        if (p.base == VcpuState.RIP) {
+            a.load(3, T0, STATE, Context.PAGE);
+            base = T0;
+        } else if (p.base != VcpuState.ZERO) {
+            base = fetch(p.base / 8, T0);
+        }
+        int index = p.index == VcpuState.ZERO ? Assembler.NONE : fetch(p.index / 8, T1);
+        if (base >= 0 && index < 0 && p.displacement == 0) {
+            if (base != T0) {
+                a.mov(3, T0, base);
+            }
+        } else {
+            a.lea(T0, base, index, p.scale, p.displacement);
+        }
+    }
+
+    /** T0 = the linear address of a place; destroys flags when it has a segment base. */
+    private void linear(Place p) {
+        offset(p);
+        if (p.segmentBase >= 0) {
+            a.aluMemory(Assembler.ADD, 3, T0, STATE, p.segmentBase - Context.BIAS);
+        }
+    }
+
+    void probe(Place p, int bytes, boolean write) {
+        probe(p, bytes, write, false);
+    }
+
+    /**
+     * Looks a place up in the TLB; behind it the operand is where {@link #at} looks for it, and T0 is free. Saves flags and
+     * destroys them.
+     *
+     * @param bytes of the access, at most 64
+     * @param aligned to go to the interpreter, which raises #GP, when the address is not a multiple of {@code bytes}
+     */
+    void probe(Place p, int bytes, boolean write, boolean aligned) {
+        clobber();
+        int retry = a.label();
+        int miss = a.label();
+        a.bind(retry);
+        linear(p);
+        boolean simple = p.mapped();
+        if (!simple) {
+            a.store(3, STATE, Context.VA, T0);
+        }
+        // The slot of the access's last byte and the page of its first: a tag fits both only inside one page.
+        if (bytes == 1 || aligned) {
+            a.mov(3, T1, T0);
+        } else {
+            a.lea(T1, T0, Assembler.NONE, 0, bytes - 1);
+        }
+        a.shift(Assembler.SHR, 3, T1, 12 - Tlb.ENTRY_SHIFT);
+        a.aluImmediate(Assembler.AND, 2, T1, Tlb.INDEX_MASK << Tlb.ENTRY_SHIFT);
+        a.aluMemory(Assembler.ADD, 3, T1, STATE, Context.TABLE);
+        // What is left of a misaligned address is no tag.
+        a.aluImmediate(Assembler.AND, 3, T0, aligned ? -4096 | bytes - 1 : -4096);
+        a.aluMemory(Assembler.CMP, 3, T0, T1, write ? Tlb.WRITE : Tlb.READ);
+        a.jcc(Assembler.NE, miss);
+        a.load(3, T1, T1, Tlb.ADDEND);
+        atBase = T1;
+        atIndex = Assembler.NONE;
+        atScale = 0;
+        atDisplacement = 0;
+        if (!simple) {
+            a.aluMemory(Assembler.ADD, 3, T1, STATE, Context.VA);
+        } else {
+            atDisplacement = p.displacement;
+            int base = p.base == VcpuState.ZERO ? Assembler.NONE : Context.host(p.base / 8);
+            if (p.index == VcpuState.ZERO) {
+                atIndex = base;
+            } else {
+                if (base >= 0) {
+                    a.alu(Assembler.ADD, 3, T1, base);
+                }
+                atIndex = Context.host(p.index / 8);
+                atScale = p.scale;
+            }
+        }
+        int sizeLog2 = 32 - Integer.numberOfLeadingZeros(bytes - 1);
+        int exit = exit(write ? Context.MISS_WRITE : Context.MISS_READ, sizeLog2, 1);
+        asides.add(new Aside(
+                miss,
+                aligned ? Context.aligned(exit) : exit,
+                simple ? p : null,
+                retry,
+                inSlot ? null : elided,
+                note,
+                0,
+                0));
+    }
+
+    /** An instruction on the operand of the last probe. */
+    void at(int flags, int w, int map, int opcode, int reg) {
+        a.rm(flags, w, map, opcode, reg, atBase, atIndex, atScale, atDisplacement);
+    }
+
+    /** A VEX-encoded instruction on the operand of the last probe. */
+    void vexAt(int flags, boolean w, int l, int map, int opcode, int reg, int vvvv) {
+        a.vexRm(flags, w, l, map, opcode, reg, vvvv, atBase, atIndex, atScale, atDisplacement);
+    }
+}
