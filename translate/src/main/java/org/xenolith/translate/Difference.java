@@ -19,6 +19,9 @@ final class Difference {
     private record Field(String name, int offset, int bytes) {}
 
     private static final List<Field> FIELDS = fields();
+    /** Names in the first line. */
+    private static final int MOST_NAMES = 4;
+
     private static final String ROW = "  %-12s %-34s %-34s %s%n";
 
     private final TranslatedBlock block;
@@ -107,7 +110,11 @@ final class Difference {
                 .append(symbol == null ? "" : " <" + symbol + ">")
                 .append(": ");
         if (done == executed) {
-            s.append(String.join(", ", names)).append(String.format(", behind %d instructions%n", executed));
+            s.append(String.join(", ", names.subList(0, Math.min(names.size(), MOST_NAMES))));
+            if (names.size() > MOST_NAMES) {
+                s.append(String.format(" and %d more", names.size() - MOST_NAMES));
+            }
+            s.append(String.format(", behind %d instructions%n", executed));
         } else {
             s.append(String.format(
                     "the interpreter refuses instruction %d, translated code executed %d%n", done + 1, executed));

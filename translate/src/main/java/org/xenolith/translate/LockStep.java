@@ -100,7 +100,12 @@ final class LockStep implements AutoCloseable {
                     return engine.leave(exit, left - executed);
                 }
                 undefinedFlags = undefined.flags();
-                tries++;
+                if (done < limit) {
+                    // The interpreter met a fault, perhaps in the middle of a string instruction: meet before that one.
+                    limit = done;
+                } else {
+                    tries++;
+                }
             } else if (executed > done && done < limit) {
                 tries++;
             } else {

@@ -208,6 +208,36 @@ class LockStepTest {
     }
 
     @Test
+    void aStringInstructionThatFaultsInTheMiddleIsNoDifference() {
+        // rep movsb over the end of the page; hlt. The handler of #PF halts.
+        try (Machines m = machine("f3a4 f4").unmap(Machines.DATA + 0x1000)) {
+            m.state.setGpr(VcpuState.RSI, Machines.DATA + 0xF80);
+            m.state.setGpr(VcpuState.RDI, Machines.DATA + 0x2000);
+            m.state.setGpr(VcpuState.RCX, 0x100);
+            m.memory.write(Machines.DATA + 0xFF8, 8, 0x1122334455667788L);
+            assertThat(m.run(100)).isInstanceOf(VcpuExit.Halt.class);
+            assertThat(m.state.gpr(VcpuState.RCX)).isEqualTo(0x80);
+            assertThat(m.state.getLong(VcpuState.CR2)).isEqualTo(Machines.DATA + 0x1000);
+            assertThat(m.memory.read(Machines.DATA + 0x2078, 8)).isEqualTo(0x1122334455667788L);
+        }
+    }
+
+    @Test
+    void overlappingMovesOnTrialReplicateAsInMemory() {
+        // rep movsb with rdi = rsi + 1; hlt
+        try (Machines m = machine("f3a4 f4")) {
+            m.state.setGpr(VcpuState.RSI, Machines.DATA + 0x10);
+            m.state.setGpr(VcpuState.RDI, Machines.DATA + 0x11);
+            m.state.setGpr(VcpuState.RCX, 100);
+            m.memory.write(Machines.DATA + 0x10, 1, 0x5A);
+            assertThat(m.run(100)).isInstanceOf(VcpuExit.Halt.class);
+            assertThat(m.memory.read(Machines.DATA + 0x10 + 96, 4)).isEqualTo(0x5A5A5A5AL);
+            assertThat(count(m, "blocks run by both engines with the same result"))
+                    .isEqualTo(1);
+        }
+    }
+
+    @Test
     void aDeviceIsAccessedOnceForEachInstruction() {
         // mov eax,[rbx]; inc ecx; mov [rbx],eax; inc ecx; hlt
         try (Machines m = machine("8b03 ffc1 8903 ffc1 f4").device(Machines.DATA)) {

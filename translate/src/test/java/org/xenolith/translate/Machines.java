@@ -1,6 +1,7 @@
 package org.xenolith.translate;
 
 import java.lang.reflect.Proxy;
+import java.util.function.Function;
 import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.EngineMeter;
 import org.xenolith.cpu.VcpuExit;
@@ -37,6 +38,14 @@ final class Machines implements AutoCloseable {
     int deviceAccesses;
 
     Machines(boolean translate) {
+        this(inner -> translate ? new TranslatingEngine(inner, new CodeMemory(4 << 20)) : inner);
+    }
+
+    Machines(SwitchableEngine.Choice choice) {
+        this(inner -> new SwitchableEngine(inner, choice));
+    }
+
+    private Machines(Function<Interpreter, Engine> engines) {
         for (int gfn = 0; gfn < BYTES >> 12; gfn++) {
             memory.map(gfn, machine.allocateFrame(), true);
         }
@@ -50,7 +59,7 @@ final class Machines implements AutoCloseable {
                 });
         reset();
         interpreter = new Interpreter(state, world, memory);
-        engine = translate ? new TranslatingEngine(interpreter, new CodeMemory(4 << 20)) : interpreter;
+        engine = engines.apply(interpreter);
     }
 
     /** Tables, handlers, system registers and empty data as at the start. */
@@ -159,10 +168,10 @@ final class Machines implements AutoCloseable {
 
     @Override
     public void close() {
-        if (engine instanceof TranslatingEngine t) {
-            t.close();
-        } else {
-            ((Interpreter) engine).close();
+        switch (engine) {
+            case TranslatingEngine t -> t.close();
+            case SwitchableEngine s -> s.close();
+            default -> interpreter.close();
         }
         state.close();
         machine.close();

@@ -219,7 +219,7 @@ public final class Interpreter implements Engine, AutoCloseable {
     }
 
     /**
-     * Executes up to {@code most} instructions and looks at no event. Stops before one that faults: of that one nothing
+     * Executes up to {@code most} instructions behind {@link #enter}, and looks at no event. Stops before one that faults: of that one nothing
      * has happened, and nobody has delivered anything.
      *
      * @return how many were executed; registers, rip and flags are behind the last of them, and nothing is counted as retired
