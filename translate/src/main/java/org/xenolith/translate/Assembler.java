@@ -409,6 +409,13 @@ public final class Assembler {
         int32(Math.toIntExact(address - here() - 4));
     }
 
+    /** {@code jcc} to an absolute address within 2 GiB. */
+    public void jccTo(int cc, long address) {
+        byte1(0x0F);
+        byte1(0x80 + cc);
+        int32(Math.toIntExact(address - here() - 4));
+    }
+
     /** {@code call} of an absolute address within 2 GiB. */
     public void callTo(long address) {
         byte1(0xE8);
@@ -418,12 +425,6 @@ public final class Assembler {
     /** {@code jmp [base + displacement]}. */
     public void jmpMemory(int base, int displacement) {
         rm(0, 2, MAP_1, 0xFF, 4, base, NONE, 0, displacement);
-    }
-
-    /** {@code jmp} back to a place of this code, counted from its start. */
-    public void jmpBack(int offset) {
-        byte1(0xE9);
-        int32(offset - size - 4);
     }
 
     public void ret() {

@@ -17,6 +17,8 @@ import org.xenolith.translate.Emitted.Shape;
 final class BlockTranslator {
     private static final int MOST = 40;
     private static final int MOST_HANDED_BACK = 16;
+    /** Of an instruction. */
+    private static final int MAX_LENGTH = 15;
 
     private final CodeMemory memory;
     private final Assembler a;
@@ -43,15 +45,37 @@ final class BlockTranslator {
         systems = new SystemEmitter(e);
     }
 
-    /** Reads code of one page; beyond its end come bytes that nobody may use. */
+    /** Finds the page behind the one that is being translated. */
+    interface NextPage {
+        /** Its host frame, or 0 when nothing can be fetched there. */
+        long frame();
+    }
+
+    /** Reads code of one page, and of the next one when an instruction reaches into it. */
     private static final class Bytes implements CodeBytes {
         private long frame;
         private int start;
+        private NextPage next;
+        /** Only the first instruction may reach: looking ahead would leave traces in the page tables. */
+        private boolean mayReach;
+        /** The page behind: 0 while nobody looked, -1 when nothing can be fetched there. */
+        private long tail;
 
         @Override
         public int at(int offset) {
             int at = start + offset;
-            return at < 4096 ? Raw.getByte(frame + at) & 0xff : 0x90;
+            if (at < 4096) {
+                return Raw.getByte(frame + at) & 0xff;
+            }
+            if (tail == 0 && mayReach) {
+                tail = next.frame();
+                tail = tail == 0 ? -1 : tail;
+            }
+            return tail > 0 ? Raw.getByte(tail + at - 4096) & 0xff : 0x90;
+        }
+
+        boolean hasTail() {
+            return tail > 0;
         }
     }
 
@@ -60,30 +84,42 @@ final class BlockTranslator {
         return Emitted.of(insn, features);
     }
 
-    /** Translates the code at an offset of a host frame. */
-    TranslatedBlock translate(long frame, int offset) {
+    /**
+     * Translates the code at an offset of a host frame. An instruction that crosses into the next page gets a block of its
+     * own.
+     */
+    TranslatedBlock translate(long frame, int offset, NextPage next) {
         bytes.frame = frame;
         bytes.start = offset;
+        bytes.next = next;
+        bytes.tail = 0;
         e.clear(offset);
         int left = 4096 - offset;
         int position = 0;
         boolean ended = false;
         while (!ended && e.insns.size() < MOST && position < left) {
+            bytes.mayReach = position == 0;
             Insn insn = decoder.decode(bytes, position, 3);
-            Entry entry = insn == null || insn.next > left ? null : entry(insn);
+            boolean crosses = insn != null && insn.next > left;
+            Entry entry = insn == null || crosses && (position > 0 || !bytes.hasTail()) ? null : entry(insn);
             if (entry == null) {
+                // One that crosses is not handed back from here: it may get a block.
+                ended = crosses && position > 0;
                 break;
             }
             e.insns.add(insn);
             e.entries.add(entry);
             position = insn.next;
-            ended = entry.shape().ends();
+            ended = entry.shape().ends() || crosses;
         }
-        if (!ended && !e.insns.isEmpty() && e.entries.getLast().shape() == Shape.STI) {
+        boolean branches = !e.insns.isEmpty() && e.entries.getLast().shape().ends();
+        if (!e.insns.isEmpty() && e.entries.getLast().shape() == Shape.STI) {
             // What follows is not of this block, and must not be parted from STI by an event.
             position = e.insns.removeLast().offset;
             e.entries.removeLast();
+            ended = false;
         }
+        bytes.mayReach = false;
         int count = e.insns.size();
         int length = position;
         int handBack = 0;
@@ -97,13 +133,13 @@ final class BlockTranslator {
                 ended = insn.row.endsBlock;
                 handBack++;
             }
-            length = Math.max(position, Math.min(left, length + 15));
+            length = Math.max(position, Math.min(left, length + MAX_LENGTH));
             handBack = Math.max(1, handBack);
-            ended = false;
         }
+        long tail = length > left ? bytes.tail : 0;
         a.start(memory.next());
         if (count > 0) {
-            e.head();
+            e.head(tail);
             for (int index = 0; index < count; index++) {
                 e.index = index;
                 emit(e.insns.get(index), e.entries.get(index));
@@ -114,13 +150,13 @@ final class BlockTranslator {
             e.settle();
             int at = offset + (count == 0 ? 0 : e.insns.getLast().next);
             e.leave(Context.exit(Context.INTERPRET, at, 0, 0, handBack));
-        } else if (!ended) {
+        } else if (!branches) {
             e.goOn(offset + position);
         }
         e.asides();
         byte[] code = a.finish();
         long at = memory.add(code, a.size());
-        return new TranslatedBlock(frame + offset, Math.max(1, length), count, count == 0 ? handBack : 0, at);
+        return new TranslatedBlock(frame + offset, Math.max(1, length), count, tail, at);
     }
 
     private void emit(Insn i, Entry entry) {

@@ -15,7 +15,7 @@ import org.xenolith.cpu.VcpuState;
  *   +0x14 i32  exit word                                 +0x58 u64 FXSAVE image for x87 code
  *   +0x18 u64  linear address of the running code page   +0x60 u64 TLB table of instruction fetches
  *   +0x20 u16  flags: low byte OF, high byte as LAHF     +0x68 u64 block table by host address
- *   +0x24 u32  MXCSR of the host                         +0x70 u64 next place in the jump cache's journal, +0x78 its end
+ *   +0x24 u32  MXCSR of the host                         +0x70 u64 journal of the jump cache
  *
  *   exit word: bits 0-3 reason, 4-15 offset in the code page, 16-21 instructions charged and not executed,
  *              22-24 log2 of the access size, 25-29 instructions for the interpreter, 30 the access must be aligned,
@@ -45,7 +45,6 @@ final class Context {
     static final int FETCH_TABLE = 0x60;
     static final int BLOCKS = 0x68;
     static final int JOURNAL = 0x70;
-    static final int JOURNAL_END = 0x78;
 
     /** Bits of HELD and LOADABLE: XMM registers and MXCSR; the upper halves of YMM registers; the x87. */
     static final int SSE = 1;
@@ -53,7 +52,7 @@ final class Context {
     static final int AVX = 2;
     static final int X87 = 4;
 
-    /** Reasons: the address in rip has no translation in the jump cache. */
+    /** Reasons: the address in rip has no translation that emitted code can find. */
     static final int LOOKUP = 0;
     /** A direct branch inside the page that is not chained yet; the site is {@link #SITE_BYTES} before RESUME. */
     static final int CHAIN = 1;
@@ -75,9 +74,6 @@ final class Context {
 
     /** {@code mov dword [r14+EXIT], imm32; call exit}. */
     static final int SITE_BYTES = 13;
-
-    /** Jump cache: entries {linear address, code address}; see {@link JumpCache}. */
-    static final int JUMP_ENTRIES = 4096;
 
     /** Host register of each guest register, or -1 for those that live in the state block. */
     private static final int[] HOST = {0, 1, 2, 3, 15, 5, 6, 7, 8, 9, -1, -1, 12, 13, -1, -1};

@@ -133,7 +133,7 @@ final class Difference {
         for (Insn insn : Undefined.decode(block, block.instructions)) {
             StringBuilder bytes = new StringBuilder();
             for (int i = insn.offset; i < insn.next; i++) {
-                bytes.append(String.format("%02x ", Raw.getByte(block.host + i)));
+                bytes.append(String.format("%02x ", block.at(i)));
             }
             long address = rip + insn.offset;
             s.append(String.format(

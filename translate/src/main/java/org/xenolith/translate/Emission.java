@@ -99,13 +99,32 @@ final class Emission {
 
     // ---------------------------------------------------------------- head and asides
 
-    /** Charges the block's instructions, and brings registers of the FPU into the host. */
-    void head() {
+    /**
+     * Charges the block's instructions, and brings registers of the FPU into the host.
+     *
+     * @param tail frame that must be mapped behind the block's page, or 0
+     */
+    void head(long tail) {
         int count = insns.size();
         int label = a.label();
         a.aluMemoryImmediate(Assembler.SUB, 3, STATE, Context.BUDGET, count);
         a.jcc(Assembler.LESS, label);
-        asides.add(new Aside(label, Context.exit(Context.HEAD, start, count, 0, 0), null, -1, null, null, 0, 0));
+        asides.add(new Aside(
+                label, Context.exit(Context.HEAD, start, count, 0, 0), null, -1, null, null, 0, 0));
+        if (tail != 0) {
+            int elsewhere = a.label();
+            a.load(3, T0, STATE, Context.PAGE);
+            a.lea(T0, T0, Assembler.NONE, 0, 4096);
+            Trampolines.fetchEntry(a, T1, T0);
+            a.aluMemory(Assembler.CMP, 3, T0, T1, Tlb.EXEC);
+            a.jcc(Assembler.NE, elsewhere);
+            a.aluMemory(Assembler.ADD, 3, T0, T1, Tlb.ADDEND);
+            a.constant(T1, tail);
+            a.alu(Assembler.CMP, 3, T0, T1);
+            a.jcc(Assembler.NE, elsewhere);
+            asides.add(new Aside(
+                    elsewhere, Context.exit(Context.INTERPRET, start, count, 0, 1), null, -1, null, null, 0, 0));
+        }
         int fpu = 0;
         for (Entry entry : entries) {
             fpu |= entry.fpu();
@@ -339,12 +358,16 @@ final class Emission {
             a.constant(T1, offset);
             a.lea(T0, T0, T1, 0, 0);
         }
-        a.jmpTo(trampolines.dispatch);
+        indirect();
     }
 
     /** Goes on at the linear address in T0. */
     void indirect() {
-        a.jmpTo(trampolines.dispatch);
+        // In place rather than shared: the host predicts where each branch goes.
+        Trampolines.jumpEntry(a, T1, T0);
+        a.aluMemory(Assembler.CMP, 3, T0, T1, 0);
+        a.jccTo(Assembler.NE, trampolines.dispatch);
+        Trampolines.jumpThrough(a);
     }
 
     // ---------------------------------------------------------------- x87 pointers

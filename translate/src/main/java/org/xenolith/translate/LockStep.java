@@ -67,9 +67,12 @@ final class LockStep implements AutoCloseable {
     VcpuExit step(long left) {
         TranslatedBlock block = engine.blockAt(state.rip());
         if (block == null) {
-            return engine.handBack(engine.pendingHandBack(), left);
+            return engine.handBack(1, left);
         }
         int length = block.instructions;
+        if (length == 0) {
+            return engine.leave(engine.execute(block.code, 1), left);
+        }
         if (length > left) {
             return inner.run(left);
         }

@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import org.xenolith.cpu.VcpuState;
+import org.xenolith.cpu.core.Tlb;
 
 /**
  * The code at the beginning of code memory: the way in from Java, the way out, the search of the jump cache, and the
@@ -29,7 +30,7 @@ final class Trampolines {
     private final MemorySegment enter;
     /** Address to call for leaving: the return address goes to {@link Context#RESUME}. */
     final long exit;
-    /** Address to jump to with a linear address in r10. */
+    /** Address to jump to with a linear address in r10 that the jump cache does not know. */
     final long dispatch;
     /** Addresses to call at a block's head for registers that are not in the host yet: see {@link Context#HELD}. */
     final long loadSse;
@@ -225,25 +226,72 @@ final class Trampolines {
         return add(memory, a);
     }
 
-    private long dispatch(CodeMemory memory, Assembler a) {
-        a.start(memory.next());
-        int miss = a.label();
-        a.mov(3, Assembler.R11, Assembler.R10);
-        a.shift(Assembler.SHR, 3, Assembler.R11, 12);
-        a.alu(Assembler.XOR, 2, Assembler.R11, Assembler.R10);
-        a.aluImmediate(Assembler.AND, 2, Assembler.R11, Context.JUMP_ENTRIES - 1);
-        a.shift(Assembler.SHL, 2, Assembler.R11, 4);
-        a.aluMemory(Assembler.ADD, 3, Assembler.R11, Assembler.R14, Context.JUMPS);
-        a.aluMemory(Assembler.CMP, 3, Assembler.R10, Assembler.R11, 0);
-        a.jcc(Assembler.NE, miss);
+    /** r11 = entry of the jump cache for the linear address in {@code address}. */
+    static void jumpEntry(Assembler a, int entry, int address) {
+        a.mov(2, entry, address);
+        a.aluImmediate(Assembler.AND, 2, entry, JumpCache.ENTRIES - 1);
+        a.shift(Assembler.SHL, 2, entry, JumpCache.ENTRY_SHIFT);
+        a.aluMemory(Assembler.ADD, 3, entry, Assembler.R14, Context.JUMPS);
+    }
+
+    /** Goes to the code of the entry in r11, for the linear address in r10. */
+    static void jumpThrough(Assembler a) {
         a.aluImmediate(Assembler.AND, 3, Assembler.R10, -4096);
         a.store(3, Assembler.R14, Context.PAGE, Assembler.R10);
         a.jmpMemory(Assembler.R11, 8);
-        a.bind(miss);
+    }
+
+    /** Asks the TLB for the host address, the block table for the code, and tells the jump cache. */
+    private long dispatch(CodeMemory memory, Assembler a) {
+        a.start(memory.next());
+        int unknown = a.label();
+        int journaled = a.label();
+        a.store(3, Assembler.R14, Context.TARGET, Assembler.R10);
+        fetchEntry(a, Assembler.R11, Assembler.R10);
+        a.aluImmediate(Assembler.AND, 3, Assembler.R10, -4096);
+        a.aluMemory(Assembler.CMP, 3, Assembler.R10, Assembler.R11, Tlb.EXEC);
+        a.jcc(Assembler.NE, unknown);
+        a.load(3, Assembler.R10, Assembler.R14, Context.TARGET);
+        a.aluMemory(Assembler.ADD, 3, Assembler.R10, Assembler.R11, Tlb.ADDEND);
+        a.mov(3, Assembler.R11, Assembler.R10);
+        a.shift(Assembler.SHR, 3, Assembler.R11, 12);
+        a.alu(Assembler.XOR, 2, Assembler.R11, Assembler.R10);
+        a.aluImmediate(Assembler.AND, 2, Assembler.R11, BlockTable.ENTRIES - 1);
+        a.shift(Assembler.SHL, 2, Assembler.R11, BlockTable.ENTRY_SHIFT);
+        a.aluMemory(Assembler.ADD, 3, Assembler.R11, Assembler.R14, Context.BLOCKS);
+        a.aluMemory(Assembler.CMP, 3, Assembler.R10, Assembler.R11, 0);
+        a.jcc(Assembler.NE, unknown);
+        a.load(3, Assembler.R11, Assembler.R11, 8);
+        a.store(3, Assembler.R14, Context.TEMP, Assembler.R11);
+        a.load(3, Assembler.R10, Assembler.R14, Context.TARGET);
+        jumpEntry(a, Assembler.R11, Assembler.R10);
+        a.aluMemoryImmediate(Assembler.CMP, 3, Assembler.R11, 0, 0);
+        a.jcc(Assembler.NE, journaled);
+        a.load(3, Assembler.R10, Assembler.R14, Context.JOURNAL);
+        a.aluMemoryImmediate(Assembler.ADD, 3, Assembler.R10, JumpCache.NEXT, 8);
+        a.load(3, Assembler.R10, Assembler.R10, JumpCache.NEXT);
+        a.store(3, Assembler.R10, -8, Assembler.R11);
+        a.load(3, Assembler.R10, Assembler.R14, Context.TARGET);
+        a.bind(journaled);
+        a.store(3, Assembler.R11, 0, Assembler.R10);
+        a.load(3, Assembler.R10, Assembler.R14, Context.TEMP);
+        a.store(3, Assembler.R11, 8, Assembler.R10);
+        a.load(3, Assembler.R10, Assembler.R14, Context.TARGET);
+        jumpThrough(a);
+        a.bind(unknown);
+        a.load(3, Assembler.R10, Assembler.R14, Context.TARGET);
         a.store(3, Assembler.R14, VcpuState.RIP - Context.BIAS, Assembler.R10);
         a.storeImmediate(2, Assembler.R14, Context.EXIT, Context.LOOKUP);
         a.callTo(exit);
         return add(memory, a);
+    }
+
+    /** {@code entry} = entry of the TLB for instruction fetches at the linear address in {@code address}. */
+    static void fetchEntry(Assembler a, int entry, int address) {
+        a.mov(3, entry, address);
+        a.shift(Assembler.SHR, 3, entry, 12 - Tlb.ENTRY_SHIFT);
+        a.aluImmediate(Assembler.AND, 2, entry, Tlb.INDEX_MASK << Tlb.ENTRY_SHIFT);
+        a.aluMemory(Assembler.ADD, 3, entry, Assembler.R14, Context.FETCH_TABLE);
     }
 
     private long resume(CodeMemory memory, Assembler a) {

@@ -14,6 +14,7 @@ import org.xenolith.cpu.core.GuestFault;
 import org.xenolith.cpu.core.Tlb;
 import org.xenolith.cpu.decode.Disassembler;
 import org.xenolith.cpu.decode.Insn;
+import org.xenolith.cpu.decode.OperandSpec;
 import org.xenolith.cpu.interpret.Interpreter;
 import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.Raw;
@@ -48,10 +49,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private final TranslatedPages pages = new TranslatedPages(this::kill);
     private final JumpCache userJumps = new JumpCache();
     private final JumpCache kernelJumps = new JumpCache();
+    private final BlockTable table = new BlockTable();
     private final Linear linear = new Linear();
     private final byte[] patch = new byte[Context.SITE_BYTES];
     private final EngineMeter meter;
-    private boolean kernelHasLocalPages;
     /** Compares each block with the interpreter; null when nobody asked for it. */
     private LockStep lockStep;
 
@@ -177,7 +178,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 exit = inner.run(Math.min(left, OTHER_MODE_SLICE));
             } else if (Raw.getIntVolatile(base + VcpuState.SHADOW) != 0
                     || (Raw.getIntVolatile(base + VcpuState.EVENTS) & eventMask()) != 0) {
-                exit = inner.run(1);
+                exit = inner.step(1);
             } else if (lockStep != null) {
                 int outer = meter.begin(EngineMeter.Phase.COMPARISON);
                 exit = lockStep.step(left);
@@ -200,7 +201,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private VcpuExit translated(long left) {
         long code = find(state.rip());
         if (code == 0) {
-            return handBack(pendingHandBack, left);
+            return handBack(1, left);
         }
         int exit = execute(code, Math.min(left, SLICE));
         return leave(exit, left - lastExecuted);
@@ -222,7 +223,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         Raw.putLong(context + Context.IMAGE, fpu.image());
         Raw.putLong(context + Context.PAGE, state.rip() & -4096L);
         Raw.putShort(context + Context.FLAGS, (short) Context.flagsSlot(state.rflags()));
-        Raw.putLong(context + Context.JUMPS, jumps().address());
+        Raw.putLong(context + Context.JUMPS, jumps().table());
+        Raw.putLong(context + Context.JOURNAL, jumps().journal());
+        Raw.putLong(context + Context.FETCH_TABLE, c.fetchTable());
+        Raw.putLong(context + Context.BLOCKS, table.address());
         int exit;
         int reason;
         int outer = meter.begin(EngineMeter.Phase.EXITS);
@@ -245,6 +249,8 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             } else if (reason == Context.LOOKUP) {
                 code = find(state.rip());
                 Raw.putLong(context + Context.PAGE, state.rip() & -4096L);
+            } else if (reason == Context.DEAD) {
+                code = look(Raw.getLong(context + Context.PAGE) + Context.offset(exit));
             } else if (reason == Context.MISS_READ || reason == Context.MISS_WRITE) {
                 code = fill(exit, reason == Context.MISS_WRITE) ? resume(stored) : 0;
             } else if (reason == Context.FPU_X87) {
@@ -282,8 +288,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             case Context.INTERPRET, Context.MISS_READ, Context.MISS_WRITE -> handBack(Context.count(exit), left);
             case Context.HEAD -> left > 0 && left < Context.refund(exit) ? inner.run(left) : null;
             case Context.FPU, Context.FPU_X87 -> handBack(Context.refund(exit), left);
-            case Context.DEAD -> null;
-            default -> handBack(pendingHandBack, left);
+            default -> handBack(1, left);
         };
     }
 
@@ -308,13 +313,21 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         if (meter.details()) {
             inner.upcoming(now, this::countHandedBack);
         }
-        return inner.run(now);
+        return inner.step(now);
     }
 
     /** A star marks what is emitted, and was handed back for its operand. */
     private void countHandedBack(Insn insn) {
-        String name = insn.rep || insn.repne ? "rep " + insn.row.mnemonic : insn.row.mnemonic;
+        String name = (insn.rep || insn.repne ? "rep " : "") + insn.row.mnemonic + operands(insn);
         meter.addHandedBack(emits(insn) ? name + " *" : name);
+    }
+
+    private static String operands(Insn insn) {
+        StringBuilder s = new StringBuilder();
+        for (OperandSpec spec : insn.row.operands) {
+            s.append(s.isEmpty() ? " " : ",").append(spec.text());
+        }
+        return insn.mem == null ? s.toString() : s.append(" (memory)").toString();
     }
 
     private JumpCache jumps() {
@@ -323,66 +336,58 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     // ---------------------------------------------------------------- exits
 
-    /** Instructions for the interpreter when {@link #find} gave 0, or {@link #blockAt} nothing. */
-    private int pendingHandBack;
-
-    int pendingHandBack() {
-        return pendingHandBack;
-    }
-
     /** Code for a linear address; 0 when the interpreter must go on there. */
     private long find(long rip) {
-        JumpCache jumps = jumps();
-        long code = jumps.find(rip);
-        if (code != 0) {
-            return code;
-        }
+        long code = jumps().find(rip);
+        return code != 0 ? code : look(rip);
+    }
+
+    /** The same, whatever the jump cache says: it may know a dead block. */
+    private long look(long rip) {
         TranslatedBlock block = blockAt(rip);
         if (block == null) {
             return 0;
         }
-        jumps.put(rip, block.code);
-        kernelHasLocalPages |= jumps == kernelJumps && !c.fetchedGlobal(rip);
+        jumps().put(rip, block.code);
         return block.code;
     }
 
     /** The block at a linear address; null when the interpreter must go on there. */
     TranslatedBlock blockAt(long rip) {
-        pendingHandBack = 1;
-        if (rip << CANONICAL_SHIFT >> CANONICAL_SHIFT != rip) {
-            return null;
-        }
-        long frame;
-        long cr2 = state.getLong(VcpuState.CR2);
-        try {
-            frame = c.fetchPage(rip);
-        } catch (GuestFault fault) {
-            // The interpreter will meet it again, and deliver it.
-            state.setLong(VcpuState.CR2, cr2);
-            return null;
-        }
-        if (frame == 0) {
-            return null;
-        }
-        TranslatedBlock block = block(frame, (int) rip & 4095);
-        if (block.instructions == 0) {
-            pendingHandBack = block.handBack;
-            return null;
-        }
-        return block;
+        long frame = fetch(rip);
+        return frame == 0 ? null : block(frame, rip);
     }
 
-    private TranslatedBlock block(long frame, int offset) {
+    /** Host frame of code at a linear address; 0 when fetching faults or nothing is there, for the interpreter to meet again. */
+    private long fetch(long va) {
+        if (va << CANONICAL_SHIFT >> CANONICAL_SHIFT != va) {
+            return 0;
+        }
+        long cr2 = state.getLong(VcpuState.CR2);
+        try {
+            return c.fetchPage(va);
+        } catch (GuestFault fault) {
+            state.setLong(VcpuState.CR2, cr2);
+            return 0;
+        }
+    }
+
+    private TranslatedBlock block(long frame, long rip) {
+        int offset = (int) rip & 4095;
         TranslatedBlock block = pages.find(frame + offset);
         if (block == null) {
             int outer = meter.begin(EngineMeter.Phase.TRANSLATION);
             if (memory.room() < BLOCK_BYTES) {
                 flush();
             }
-            block = translator.translate(frame, offset);
+            block = translator.translate(frame, offset, () -> fetch((rip | 4095) + 1));
             statistics.blocks++;
+            table.put(block);
             if (pages.add(block)) {
                 c.watchFrame(frame);
+            }
+            if (block.tail != 0 && pages.addTail(block)) {
+                c.watchFrame(block.tail);
             }
             meter.resume(outer);
         }
@@ -394,6 +399,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         statistics.flushes++;
         kills++;
         pages.clear();
+        table.clear();
         userJumps.clear();
         kernelJumps.clear();
         memory.reset(trampolines.size);
@@ -406,7 +412,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         long before = statistics.flushes;
         long code = find(rip);
         if (code != 0 && statistics.flushes == before) {
-            TranslatedBlock block = pages.find((c.fetchPage(rip) & -4096L) + Context.offset(exit));
+            TranslatedBlock block = pages.find(c.fetchPage(rip) + Context.offset(exit));
             if (block != null && block.code == code) {
                 block.addIncoming(site);
                 jump(site, code);
@@ -441,10 +447,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         for (int i = 0; i < block.incomingCount; i++) {
             unjump(block.incoming[i], Context.exit(Context.CHAIN, offset, 0, 0, 0));
         }
-        // Whoever comes through the jump cache meets an exit that looks the address up again.
+        table.remove(block);
+        // Whoever comes through a jump cache meets an exit that looks the address up again.
         unjump(block.code, Context.exit(Context.DEAD, offset, 0, 0, 0));
-        userJumps.clear();
-        kernelJumps.clear();
     }
 
     /** Fills the TLB for a missed access; false when the interpreter must execute the instruction. */
@@ -510,17 +515,18 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         public void mappingsChanged(boolean all) {
             first.mappingsChanged(all);
             userJumps.clear();
-            if (all || kernelHasLocalPages) {
+            if (c.tlb().takeLocalSupervisorCode() || all) {
                 kernelJumps.clear();
-                kernelHasLocalPages = false;
             }
         }
 
         @Override
         public void mappingChanged(long va) {
             first.mappingChanged(va);
-            userJumps.clearPage(va);
-            kernelJumps.clearPage(va);
+            if (c.tlb().mayHaveFetched(va)) {
+                userJumps.clearPage(va);
+                kernelJumps.clearPage(va);
+            }
         }
     }
 
@@ -555,6 +561,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     @Override
     public void close() {
         verify(false, Disassembler.Symbols.NONE);
+        table.close();
         fpu.close();
         userJumps.close();
         kernelJumps.close();

@@ -7,7 +7,6 @@ import java.util.function.Function;
 import org.xenolith.cpu.core.Flags;
 import org.xenolith.cpu.decode.Decoder;
 import org.xenolith.cpu.decode.Insn;
-import org.xenolith.memory.Raw;
 import org.xenolith.translate.Emitted.Effect;
 import org.xenolith.translate.Emitted.Entry;
 import org.xenolith.translate.Emitted.Shape;
@@ -63,7 +62,7 @@ record Undefined(long flags, boolean everything) {
         List<Insn> insns = new ArrayList<>();
         int position = 0;
         while (insns.size() < count) {
-            Insn insn = decoder.decode(offset -> Raw.getByte(block.host + offset) & 0xff, position, 3);
+            Insn insn = decoder.decode(block::at, position, 3);
             if (insn == null) {
                 break;
             }

@@ -126,7 +126,7 @@ class TranslatingEngineTest {
             assertThat(m.run(100)).isInstanceOf(VcpuExit.Halt.class);
             assertThat(m.meter().mostHandedBack(9))
                     .extracting(EngineMeter.Entry::name)
-                    .contains("mov *");
+                    .contains("mov Ev,Gv (memory) *");
             assertThat(m.engine.statistics()).contains(String.format("%,14d  of the misses crossed a page%n", 1));
         }
     }

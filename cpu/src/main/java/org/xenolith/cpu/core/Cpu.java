@@ -115,6 +115,11 @@ public final class Cpu implements AutoCloseable {
         return tlbTable;
     }
 
+    /** Address of the TLB table that instruction fetches at the current privilege go through. */
+    public long fetchTable() {
+        return tlb.table(cpl == 3 ? Tlb.USER : Tlb.SUPERVISOR_OPEN);
+    }
+
     // ---------------------------------------------------------------- registers
 
     /** General register {@code n}, 64 bits. */
@@ -820,7 +825,7 @@ public final class Cpu implements AutoCloseable {
     public long fetchPage(long va) {
         int table = cpl == 3 ? Tlb.USER : Tlb.SUPERVISOR_OPEN;
         long page = va & -4096L;
-        long e = Tlb.entry(tlb.table(table), va);
+        long e = Tlb.entry(fetchTable(), va);
         if (Raw.getLong(e + Tlb.EXEC) == page) {
             return page + Raw.getLong(e + Tlb.ADDEND);
         }
@@ -840,6 +845,7 @@ public final class Cpu implements AutoCloseable {
             tlb.fill(table, page, frame, false, false, true, false, paging.global);
         } else {
             Raw.putLong(e + Tlb.EXEC, page);
+            tlb.enterCode(table, page);
         }
         return frame;
     }

@@ -1,6 +1,7 @@
 package org.xenolith.cpu.core;
 
 import java.lang.foreign.Arena;
+import java.util.Arrays;
 import org.xenolith.memory.Raw;
 
 /**
@@ -35,6 +36,7 @@ public final class Tlb implements AutoCloseable {
     static final long INVALID = 1;
     static final long WATCHED = 2;
 
+    private static final int CODE_PAGES = 4096;
     private static final int CLASSES = 4;
     private static final long TABLE_BYTES = (long) ENTRIES << ENTRY_SHIFT;
 
@@ -49,6 +51,10 @@ public final class Tlb implements AutoCloseable {
 
     private final boolean[][] global = new boolean[CLASSES][ENTRIES];
     private long fills;
+
+    private boolean localSupervisorCode;
+    /** Pages of code, by the low bits of their number, that were entered since the last flush; of global and of other pages. */
+    private final long[][] codePages = new long[2][CODE_PAGES / 64];
 
     public Tlb() {
         tables = arena.allocate(CLASSES * TABLE_BYTES, 4096).address();
@@ -83,6 +89,9 @@ public final class Tlb implements AutoCloseable {
         Raw.putLong(e + EXEC, exec ? vaPage : INVALID);
         Raw.putLong(e + ADDEND, host - vaPage);
         global[accessClass][slot] = isGlobal;
+        if (exec) {
+            enterCode(accessClass, vaPage);
+        }
         if (!journaled[accessClass][slot]) {
             journaled[accessClass][slot] = true;
             filled[accessClass][filledCount[accessClass]++] = slot;
@@ -94,6 +103,27 @@ public final class Tlb implements AutoCloseable {
         return fills;
     }
 
+    /** The right to execute was given to the page in a slot. */
+    void enterCode(int accessClass, long vaPage) {
+        boolean isGlobal = isGlobal(accessClass, vaPage);
+        int page = (int) (vaPage >>> 12) & CODE_PAGES - 1;
+        codePages[isGlobal ? 0 : 1][page >> 6] |= 1L << page;
+        localSupervisorCode |= accessClass != USER && !isGlobal;
+    }
+
+    /** False when no code can have been fetched through a linear address since the last flush of what maps it. */
+    public boolean mayHaveFetched(long va) {
+        int page = (int) (va >>> 12) & CODE_PAGES - 1;
+        return ((codePages[0][page >> 6] | codePages[1][page >> 6]) & 1L << page) != 0;
+    }
+
+    /** Whether a supervisor may have fetched code from a page that is not global, since this was last asked. */
+    public boolean takeLocalSupervisorCode() {
+        boolean answer = localSupervisorCode;
+        localSupervisorCode = false;
+        return answer;
+    }
+
     /** Whether the page in the slot of a linear address was mapped globally when it was filled. */
     boolean isGlobal(int accessClass, long va) {
         return global[accessClass][(int) (va >>> 12) & INDEX_MASK];
@@ -101,6 +131,8 @@ public final class Tlb implements AutoCloseable {
 
     /** Forgets everything. */
     void flushAll() {
+        Arrays.fill(codePages[0], 0);
+        Arrays.fill(codePages[1], 0);
         for (int k = 0; k < CLOSED; k++) {
             int[] slots = filled[k];
             for (int i = filledCount[k] - 1; i >= 0; i--) {
@@ -113,6 +145,7 @@ public final class Tlb implements AutoCloseable {
 
     /** Forgets what is not global. */
     void flushNonGlobal() {
+        Arrays.fill(codePages[1], 0);
         for (int k = 0; k < CLOSED; k++) {
             int[] slots = filled[k];
             boolean[] keep = global[k];

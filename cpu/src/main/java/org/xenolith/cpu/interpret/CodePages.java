@@ -1,9 +1,8 @@
 package org.xenolith.cpu.interpret;
 
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
+import org.xenolith.cpu.core.FrameTable;
 
 /**
  * Decoded blocks by the host frame their bytes are in.
@@ -39,8 +38,7 @@ final class CodePages {
         }
     }
 
-    /** By frame number: addresses of frames, whose low bits are all zero, hash badly. */
-    private final Map<Long, Page> pages = new HashMap<>();
+    private final FrameTable<Page> pages = new FrameTable<>();
 
     private Page last = new Page(-1);
     /** Operations of all blocks entered since the last {@link #clear}, dead ones included. */
@@ -52,7 +50,7 @@ final class CodePages {
         if (page.frame == frame) {
             return page;
         }
-        page = pages.get(frame >>> 12);
+        page = pages.get(frame);
         if (page != null) {
             last = page;
         }
@@ -94,7 +92,7 @@ final class CodePages {
 
     private Page create(long frame) {
         Page page = new Page(frame);
-        pages.put(frame >>> 12, page);
+        pages.put(frame, page);
         last = page;
         return page;
     }
@@ -138,7 +136,7 @@ final class CodePages {
         page.tails.clear();
         page.chunks = left;
         if (left == 0) {
-            pages.remove(frame >>> 12);
+            pages.remove(frame);
             last = new Page(-1);
             return true;
         }
@@ -152,14 +150,14 @@ final class CodePages {
 
     /** Forgets everything. */
     void clear() {
-        for (Page page : pages.values()) {
+        pages.forEach(page -> {
             for (Block head : page.buckets) {
                 for (Block b = head; b != null; b = b.nextInBucket) {
                     b.kill();
                 }
             }
             page.tails.forEach(Block::kill);
-        }
+        });
         pages.clear();
         last = new Page(-1);
         operations = 0;

@@ -73,6 +73,9 @@ public final class Interpreter implements Engine, AutoCloseable {
     /** Pages, by the low bits of their number, that jumps were cached into: spares INVLPG of data the flush. */
     private final long[] jumpPages = new long[JUMP_PAGES / 64];
 
+    /** Instructions that a block made now may have. */
+    private int blockLimit = MAX_BLOCK;
+
     private final EngineMeter meter = new EngineMeter();
     private CpuTracer tracer;
     private long seenCr0;
@@ -150,9 +153,28 @@ public final class Interpreter implements Engine, AutoCloseable {
 
     @Override
     public VcpuExit run(long budget) {
+        enter();
+        return execute(budget);
+    }
+
+    /**
+     * Runs a few instructions that translated code leaves to this engine, within a run that began with {@link #enter}:
+     * since then nobody but translated code has changed the state block, and nothing of it that {@link Cpu#refresh} reads.
+     * Decodes no more than what is to run.
+     */
+    public VcpuExit step(int count) {
+        Flags.setArithmetic(c, state.rflags());
+        blockLimit = count;
+        try {
+            return execute(count);
+        } finally {
+            blockLimit = MAX_BLOCK;
+        }
+    }
+
+    private VcpuExit execute(long budget) {
         int outer = meter.begin(EngineMeter.Phase.INTERPRETER);
         long before = state.retired();
-        enter();
         try {
             return loop(budget);
         } finally {
@@ -181,6 +203,7 @@ public final class Interpreter implements Engine, AutoCloseable {
      */
     public void upcoming(int count, Consumer<Insn> to) {
         long cr2 = state.getLong(VcpuState.CR2);
+        blockLimit = count;
         try {
             Block block = lookup();
             for (int i = 0; i < count && i < block.instructions; i++) {
@@ -188,6 +211,8 @@ public final class Interpreter implements Engine, AutoCloseable {
             }
         } catch (GuestFault fault) {
             state.setLong(VcpuState.CR2, cr2);
+        } finally {
+            blockLimit = MAX_BLOCK;
         }
     }
 
@@ -628,7 +653,7 @@ public final class Interpreter implements Engine, AutoCloseable {
             if (pages.operations() > MAX_OPERATIONS) {
                 forgetCode();
             }
-            block = decode(va, MAX_BLOCK);
+            block = decode(va, blockLimit);
             if (pages.add(block)) {
                 c.watchFrame(frame);
             }
