@@ -185,6 +185,11 @@ final class BlockTranslator {
             case PUSH_FLAGS -> systems.pushFlags();
             case POP_FLAGS -> systems.popFlags();
             case SWAPGS -> systems.swapGs();
+            case SYSCALL -> systems.syscall(i);
+            case SYSRET -> systems.sysret();
+            case TIME -> systems.time(i);
+            case SEGMENT_READ -> systems.readSegment(i);
+            case BIT_STRING -> integers.bitString(i);
             case CLD -> systems.cld();
             case STRING -> systems.string(i);
         }

@@ -16,6 +16,7 @@ import org.xenolith.cpu.VcpuState;
  *   +0x18 u64  linear address of the running code page   +0x60 u64 TLB table of instruction fetches
  *   +0x20 u16  flags: low byte OF, high byte as LAHF     +0x68 u64 block table by host address
  *   +0x24 u32  MXCSR of the host                         +0x70 u64 journal of the jump cache
+ *   +0x80      for user code: its TLB table, TLB table of fetches, jump cache, journal; +0xA0 for supervisor code
  *
  *   exit word: bits 0-3 reason, 4-15 offset in the code page, 16-21 instructions charged and not executed,
  *              22-24 log2 of the access size, 25-29 instructions for the interpreter, 30 the access must be aligned,
@@ -46,6 +47,11 @@ final class Context {
     static final int BLOCKS = 0x68;
     static final int JOURNAL = 0x70;
 
+    static final int USER = 0x80;
+    static final int SUPERVISOR = 0xA0;
+    /** Slots that belong to the running privilege, in the order of {@link #USER} and {@link #SUPERVISOR}. */
+    private static final int[] PRIVILEGED = {TABLE, FETCH_TABLE, JUMPS, JOURNAL};
+
     /** Bits of HELD and LOADABLE: XMM registers and MXCSR; the upper halves of YMM registers; the x87. */
     static final int SSE = 1;
 
@@ -70,7 +76,10 @@ final class Context {
     /** A block whose guest code was overwritten. */
     static final int DEAD = 8;
 
-    static final int REASONS = 9;
+    /** RDTSC and RDTSCP: Java puts the time into the state block. */
+    static final int TIME = 9;
+
+    static final int REASONS = 10;
 
     /** {@code mov dword [r14+EXIT], imm32; call exit}. */
     static final int SITE_BYTES = 13;
@@ -82,6 +91,11 @@ final class Context {
     private static final int SHADOWED = 1 << 31;
 
     private Context() {}
+
+    /** The slot of the running privilege that the n-th one of {@link #USER} or {@link #SUPERVISOR} goes into, n = 0..3. */
+    static int privileged(int n) {
+        return PRIVILEGED[n];
+    }
 
     static int host(int guest) {
         return HOST[guest];

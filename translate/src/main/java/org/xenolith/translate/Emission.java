@@ -361,6 +361,14 @@ final class Emission {
         indirect();
     }
 
+    /** Leaves for something that Java does behind the instruction, and comes back. */
+    void service(int reason) {
+        settle();
+        inHost = false;
+        int exit = exit(reason, 0, 1);
+        leave(exit);
+    }
+
     /** Goes on at the linear address in T0. */
     void indirect() {
         // In place rather than shared: the host predicts where each branch goes.
@@ -475,13 +483,45 @@ final class Emission {
     void probe(Place p, int bytes, boolean write, boolean aligned) {
         clobber();
         int retry = a.label();
-        int miss = a.label();
         a.bind(retry);
         linear(p);
-        boolean simple = p.mapped();
-        if (!simple) {
+        if (!p.mapped()) {
             a.store(3, STATE, Context.VA, T0);
         }
+        lookUp(p.mapped() ? p : null, bytes, write, aligned, retry);
+    }
+
+    /**
+     * A probe for the element of a bit string.
+     *
+     * @param w its width, log2 of bytes
+     * @param index guest register with the bit offset, signed
+     */
+    void probeElement(Place p, int w, int index, boolean write) {
+        clobber();
+        int retry = a.label();
+        a.bind(retry);
+        linear(p);
+        int from = fetch(index, T1);
+        if (w == 2) {
+            // movsxd
+            a.rr(0, 3, Assembler.MAP_1, 0x63, T1, from);
+        } else {
+            a.mov(3, T1, from);
+        }
+        a.shift(Assembler.SAR, 3, T1, 3 + w);
+        a.lea(T0, T0, T1, w, 0);
+        a.store(3, STATE, Context.VA, T0);
+        lookUp(null, 1 << w, write, false, retry);
+    }
+
+    /**
+     * The probe of the linear address in T0.
+     *
+     * @param simple the place, when it can be computed again; else the address is in {@link Context#VA}
+     */
+    private void lookUp(Place simple, int bytes, boolean write, boolean aligned, int retry) {
+        int miss = a.label();
         // The slot of the access's last byte and the page of its first: a tag fits both only inside one page.
         if (bytes == 1 || aligned) {
             a.mov(3, T1, T0);
@@ -496,36 +536,41 @@ final class Emission {
         a.aluMemory(Assembler.CMP, 3, T0, T1, write ? Tlb.WRITE : Tlb.READ);
         a.jcc(Assembler.NE, miss);
         a.load(3, T1, T1, Tlb.ADDEND);
-        atBase = T1;
-        atIndex = Assembler.NONE;
-        atScale = 0;
-        atDisplacement = 0;
-        if (!simple) {
-            a.aluMemory(Assembler.ADD, 3, T1, STATE, Context.VA);
-        } else {
-            atDisplacement = p.displacement;
-            int base = p.base == VcpuState.ZERO ? Assembler.NONE : Context.host(p.base / 8);
-            if (p.index == VcpuState.ZERO) {
-                atIndex = base;
-            } else {
-                if (base >= 0) {
-                    a.alu(Assembler.ADD, 3, T1, base);
-                }
-                atIndex = Context.host(p.index / 8);
-                atScale = p.scale;
-            }
-        }
+        operand(simple);
         int sizeLog2 = 32 - Integer.numberOfLeadingZeros(bytes - 1);
         int exit = exit(write ? Context.MISS_WRITE : Context.MISS_READ, sizeLog2, 1);
         asides.add(new Aside(
                 miss,
                 aligned ? Context.aligned(exit) : exit,
-                simple ? p : null,
+                simple,
                 retry,
                 inSlot ? null : elided,
                 note,
                 0,
                 0));
+    }
+
+    /** T1 is the addend of an operand's page: says where {@link #at} finds the operand. */
+    private void operand(Place simple) {
+        atBase = T1;
+        atIndex = Assembler.NONE;
+        atScale = 0;
+        atDisplacement = 0;
+        if (simple == null) {
+            a.aluMemory(Assembler.ADD, 3, T1, STATE, Context.VA);
+            return;
+        }
+        atDisplacement = simple.displacement;
+        int base = simple.base == VcpuState.ZERO ? Assembler.NONE : Context.host(simple.base / 8);
+        if (simple.index == VcpuState.ZERO) {
+            atIndex = base;
+        } else {
+            if (base >= 0) {
+                a.alu(Assembler.ADD, 3, T1, base);
+            }
+            atIndex = Context.host(simple.index / 8);
+            atScale = simple.scale;
+        }
     }
 
     /** An instruction on the operand of the last probe. */

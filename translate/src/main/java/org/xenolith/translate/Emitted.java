@@ -45,6 +45,11 @@ final class Emitted {
         PUSH_FLAGS,
         POP_FLAGS,
         SWAPGS,
+        SYSCALL,
+        SYSRET,
+        TIME,
+        SEGMENT_READ,
+        BIT_STRING,
         CLD,
         /** MOVS and STOS. */
         STRING;
@@ -52,7 +57,7 @@ final class Emitted {
         /** Whether nothing of a block can follow. */
         boolean ends() {
             return switch (this) {
-                case JCC, JMP, CALL, JMP_INDIRECT, CALL_INDIRECT, RET -> true;
+                case JCC, JMP, CALL, JMP_INDIRECT, CALL_INDIRECT, RET, SYSCALL, SYSRET -> true;
                 default -> false;
             };
         }
@@ -192,6 +197,11 @@ final class Emitted {
             Map.entry("SystemInsns.cli", new Entry(Shape.CLI, Effect.CHANGES)),
             Map.entry("SystemInsns.sti", new Entry(Shape.STI, Effect.CHANGES)),
             Map.entry("SystemCalls.swapgs", new Entry(Shape.SWAPGS, Effect.CHANGES)),
+            Map.entry("SystemCalls.syscall", new Entry(Shape.SYSCALL, Effect.CHANGES)),
+            Map.entry("SystemCalls.sysret", new Entry(Shape.SYSRET, Effect.CHANGES)),
+            Map.entry("SystemInsns.rdtsc", new Entry(Shape.TIME, Effect.CHANGES)),
+            Map.entry("SystemInsns.rdtscp", new Entry(Shape.TIME, Effect.CHANGES)),
+            Map.entry("SystemRegs.fromSegment", new Entry(Shape.SEGMENT_READ, Effect.NONE)),
             Map.entry("Stack.pushf", new Entry(Shape.PUSH_FLAGS, Effect.READS)),
             Map.entry("Stack.popf", new Entry(Shape.POP_FLAGS, Effect.CHANGES)),
             Map.entry("FlagInsns.cld", new Entry(Shape.CLD, Effect.CHANGES)),
@@ -319,11 +329,17 @@ final class Emitted {
                 || i.mem != null && !addressable(i, entry)) {
             return null;
         }
+        if (isBitString(i)) {
+            // LOCK as well: the operand is one element, wherever that is.
+            return i.operandSize == 1 ? null : new Entry(Shape.BIT_STRING, Effect.CHANGES);
+        }
         boolean ok = switch (entry.shape) {
             case SAME -> encodable(i);
             case ENCODED -> !usesTwoSpilledResults(i) && !hasHighByte(i);
             case LEA, PUSH, POP, CALL_INDIRECT, JMP_INDIRECT -> i.operandSize == 3 || entry.shape == Shape.LEA;
             case PUSH_IMMEDIATE, LEAVE, CALL, RET, PUSH_FLAGS, POP_FLAGS -> i.operandSize == 3;
+            case SYSRET -> i.operandSize == 3;
+            case SEGMENT_READ -> i.mem == null;
             case STRING -> i.addressSize == 3 && (i.mem == null || i.mem.segment < VcpuState.FS);
             case DIVIDE -> i.operandSize >= 2;
             default -> true;
@@ -378,13 +394,14 @@ final class Emitted {
         return !i.mem.ripRelative() || Math.abs(i.mem.displacement()) < Integer.MAX_VALUE - 8192L;
     }
 
-    private static boolean encodable(Insn i) {
+    /** BT, BTS, BTR, BTC with memory and a register, which reaches beyond the operand. */
+    private static boolean isBitString(Insn i) {
         String name = i.row.semantics;
-        if (i.mem != null && i.mod >= 0 && name.startsWith("Bits.bt") && !name.endsWith("Imm")) {
-            // A bit string: the register reaches beyond the operand.
-            return false;
-        }
-        if (i.operandSize == 1 && name.equals("Moves.bswap")) {
+        return i.mem != null && name.startsWith("Bits.bt") && !name.endsWith("Imm");
+    }
+
+    private static boolean encodable(Insn i) {
+        if (i.operandSize == 1 && i.row.semantics.equals("Moves.bswap")) {
             return false;
         }
         if (i.rex != 0) {

@@ -151,6 +151,20 @@ final class IntegerEmitter {
         e.after(Effect.CHANGES);
     }
 
+    /** BT and its kin on the element that the bit offset in a register points to. */
+    void bitString(Insn i) {
+        int w = i.operandSize;
+        e.probeElement(e.place(i.mem), w, i.reg, !i.row.semantics.equals("Bits.bt"));
+        // The host would reach beyond the operand as well: only the bit number inside stays.
+        a.mov(2, T0, e.fetch(i.reg, T0));
+        a.aluImmediate(Assembler.AND, 2, T0, (8 << w) - 1);
+        a.store(3, STATE, Context.TEMP, T0);
+        e.need();
+        a.load(3, T0, STATE, Context.TEMP);
+        e.at(i.lock ? Assembler.LOCK : 0, w, Assembler.MAP_0F, i.opcode, T0);
+        e.after(Effect.CHANGES);
+    }
+
     /** Emits an instruction as itself. */
     void same(Insn i, Effect effect) {
         Row row = i.row;

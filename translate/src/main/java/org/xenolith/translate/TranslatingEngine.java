@@ -75,6 +75,8 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         context = base + Context.BIAS;
         Set<String> features = new HashSet<>(HostProcessor.features(memory, assembler));
         boolean avx = features.contains("AVX");
+        // Java tells the time, whatever the host's processor can.
+        features.add("RDTSCP");
         features.removeIf(name -> !inner.hasFeature(name));
         fpu = new HostFpu(c);
         trampolines = new Trampolines(memory, assembler, avx);
@@ -227,6 +229,8 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         Raw.putLong(context + Context.JOURNAL, jumps().journal());
         Raw.putLong(context + Context.FETCH_TABLE, c.fetchTable());
         Raw.putLong(context + Context.BLOCKS, table.address());
+        privilege(Context.USER, 3, userJumps);
+        privilege(Context.SUPERVISOR, 0, kernelJumps);
         int exit;
         int reason;
         int outer = meter.begin(EngineMeter.Phase.EXITS);
@@ -241,6 +245,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 }
                 Raw.putByte(context + Context.STORED, (byte) 0);
             }
+            if (state.cpl() != c.cpl) {
+                c.refresh();
+            }
             exit = Raw.getInt(context + Context.EXIT);
             reason = Context.reason(exit);
             statistics.exits[reason]++;
@@ -253,6 +260,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 code = look(Raw.getLong(context + Context.PAGE) + Context.offset(exit));
             } else if (reason == Context.MISS_READ || reason == Context.MISS_WRITE) {
                 code = fill(exit, reason == Context.MISS_WRITE) ? resume(stored) : 0;
+            } else if (reason == Context.TIME) {
+                putTime();
+                code = resume(stored);
             } else if (reason == Context.FPU_X87) {
                 code = fpu.makeImage() ? Raw.getLong(context + Context.RESUME) : 0;
             } else {
@@ -290,6 +300,21 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             case Context.FPU, Context.FPU_X87 -> handBack(Context.refund(exit), left);
             default -> handBack(1, left);
         };
+    }
+
+    /** What emitted code needs to enter a privilege level by itself. */
+    private void privilege(int slots, int level, JumpCache jumps) {
+        Raw.putLong(context + slots, c.dataTable(level));
+        Raw.putLong(context + slots + 8, c.fetchTable(level));
+        Raw.putLong(context + slots + 16, jumps.table());
+        Raw.putLong(context + slots + 24, jumps.journal());
+    }
+
+    /** RDTSC for emitted code. */
+    private void putTime() {
+        long time = c.world.timeStampCounter();
+        c.setGpr(VcpuState.RAX, time & 0xffffffffL);
+        c.setGpr(VcpuState.RDX, time >>> 32);
     }
 
     /** Where to go on behind an exit in the middle of a block, with the FPU registers that were there. */

@@ -115,9 +115,23 @@ public final class Cpu implements AutoCloseable {
         return tlbTable;
     }
 
+    /** Address of the TLB table that data accesses at a privilege level will go through when it is entered with rflags.AC clear. */
+    public long dataTable(int privilege) {
+        if (watchpoints()) {
+            return tlb.table(Tlb.CLOSED);
+        }
+        boolean smap = (control(VcpuState.CR4) & Cr4.SMAP) != 0;
+        return tlb.table(privilege == 3 ? Tlb.USER : smap ? Tlb.SUPERVISOR : Tlb.SUPERVISOR_OPEN);
+    }
+
     /** Address of the TLB table that instruction fetches at the current privilege go through. */
     public long fetchTable() {
-        return tlb.table(cpl == 3 ? Tlb.USER : Tlb.SUPERVISOR_OPEN);
+        return fetchTable(cpl);
+    }
+
+    /** Address of the TLB table that instruction fetches at a privilege level go through. */
+    public long fetchTable(int privilege) {
+        return tlb.table(privilege == 3 ? Tlb.USER : Tlb.SUPERVISOR_OPEN);
     }
 
     // ---------------------------------------------------------------- registers

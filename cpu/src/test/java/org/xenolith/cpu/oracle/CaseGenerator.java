@@ -12,7 +12,18 @@ import org.xenolith.cpu.decode.Row;
  * prefixes), values from {@link Values}, and for the few instructions that need it, operands that make sense
  * together.
  */
-final class CaseGenerator {
+public final class CaseGenerator {
+    /**
+     * A program around an instruction, as its memory operands see it.
+     *
+     * @param pointers registers that point to multiples of 16 in the middle of the program's data; no instruction writes them
+     * @param index a register that holds a small multiple of 16 and is not written either
+     * @param free all registers that may be written
+     * @param data linear address of the program's data
+     * @param bytes size of these data
+     */
+    public record Surroundings(int[] pointers, int index, int[] free, long data, int bytes) {}
+
     private static final int RAX = 0;
     private static final int RCX = 1;
     private static final int RDX = 2;
@@ -47,6 +58,10 @@ final class CaseGenerator {
     private int reserved;
 
     private final boolean sequence;
+    /** The program that the instruction is for, or null; and its address there. */
+    private final Surroundings around;
+
+    private final long from;
 
     private final byte[] code = new byte[32];
     private int size;
@@ -76,6 +91,8 @@ final class CaseGenerator {
         c.mode = mode32 ? 2 : 3;
         is64 = !mode32;
         sequence = false;
+        around = null;
+        from = 0;
     }
 
     /** The next instruction of a sequence. */
@@ -87,6 +104,32 @@ final class CaseGenerator {
         s = c.in;
         is64 = c.mode == 3;
         sequence = true;
+        around = null;
+        from = 0;
+    }
+
+    /** An instruction of 64-bit code for a program. */
+    private CaseGenerator(Row row, Surroundings around, long from, SplittableRandom r) {
+        this.row = row;
+        this.r = r;
+        semantics = row.semantics;
+        c = new TestCase(row.text);
+        c.code = new byte[0];
+        c.in = new MachineState();
+        s = c.in;
+        is64 = true;
+        sequence = true;
+        this.around = around;
+        this.from = from;
+    }
+
+    /**
+     * The code of one instruction for a longer program, with operands that suit it.
+     *
+     * @param from linear address of the instruction
+     */
+    public static byte[] instruction(Row row, Surroundings around, long from, SplittableRandom r) {
+        return new CaseGenerator(row, around, from, r).make().code;
     }
 
     /**
@@ -239,7 +282,7 @@ final class CaseGenerator {
     }
 
     private int register() {
-        return r.nextInt(is64 ? 16 : 8);
+        return around == null ? r.nextInt(is64 ? 16 : 8) : around.free[r.nextInt(around.free.length)];
     }
 
     private void registers() {
@@ -269,8 +312,27 @@ final class CaseGenerator {
                 rm &= 7;
             }
         }
+        if (around != null) {
+            readAnyRegister();
+        }
         boolean mixed = usesRm || row.hasModRm() && row.mod < 0;
         memory = row.mod == 0 || row.mod < 0 && row.modrm < 0 && mixed && one(2);
+    }
+
+    /** In a program, where the table tells that a general register is read only, it may be one of the program's own. */
+    private void readAnyRegister() {
+        if (!family("Arithmetic") && !semantics.equals("Moves.mov") || one(2)) {
+            return;
+        }
+        for (OperandSpec spec : row.operands) {
+            if (spec.access() == OperandSpec.Access.READ) {
+                switch (spec.kind()) {
+                    case REG -> reg = r.nextInt(16);
+                    case RM, OPCODE_REG -> rm = r.nextInt(16);
+                    default -> {}
+                }
+            }
+        }
     }
 
     private void reserve() {
@@ -353,7 +415,41 @@ final class CaseGenerator {
         return at & -(long) align;
     }
 
+    /** In a program: what its registers point to, and mostly as aligned as the instruction wants it. */
+    private void placeInProgram() {
+        eaBytes = memoryBytes();
+        lock = row.lockable && one(5);
+        p67 = one(12);
+        segment = one(8) ? r.nextInt(6) : -1;
+        form = r.nextInt(9);
+        base = around.pointers[r.nextInt(around.pointers.length)];
+        index = around.index;
+        scale = r.nextInt(4);
+        int align = row.has("align") || semantics.equals("Atomics.cmpxchg16b")
+                ? 16
+                : family("Fxsave") ? 64 : Integer.highestOneBit(eaBytes);
+        boolean aligned = row.lockable || row.has("align") || family("Fxsave") ? !one(64) : one(2);
+        long target = around.data + 0x800 + r.nextInt(around.bytes - 0x1000) & (aligned ? -(long) align : -1L);
+        displacement = switch (form) {
+            case 0, 3 -> (base & 7) == 5 ? displaced(aligned, align, 128) : 0;
+            case 1, 4 -> displaced(aligned, align, 128);
+            case 2, 5 -> displaced(aligned, align, 0x900);
+            default -> (int) target;
+        };
+        if ((form == 0 || form == 3) && (base & 7) == 5) {
+            form++;
+        }
+    }
+
+    private int displaced(boolean aligned, int align, int reach) {
+        return r.nextInt(2 * reach) - reach & (aligned ? -align : -1);
+    }
+
     private void place() {
+        if (around != null) {
+            placeInProgram();
+            return;
+        }
         eaBytes = memoryBytes();
         ea = address(eaBytes);
         lock = row.lockable && one(5) || !sequence && one(200);
@@ -444,7 +540,7 @@ final class CaseGenerator {
 
     private void operands() {
         if (sequence) {
-            if (memory) {
+            if (memory && around == null) {
                 content();
                 address();
             }
@@ -552,7 +648,10 @@ final class CaseGenerator {
         }
         if (semantics.endsWith(".ldmxcsr")) {
             // Not bit 17, which AMD has and Intel has not.
-            Values.put(b, 0, r.nextInt() & (one(8) ? ~0x20000 : 0xFFFF), 4);
+            Values.put(b, 0, one(2) ? r.nextInt() & 0xE040 | 0x1F80 : r.nextInt() & (one(8) ? ~0x20000 : 0xFFFF), 4);
+        }
+        if (semantics.endsWith(".fldcw") && one(2)) {
+            b[0] |= 0x3F;
         }
         if (semantics.endsWith(".fxrstor")) {
             MachineState other = BaseState.of(r.nextLong());
@@ -705,7 +804,7 @@ final class CaseGenerator {
 
     /** Address behind the bytes so far. */
     private long here() {
-        return c.address() + c.code.length + size;
+        return (around == null ? c.address() : from) + c.code.length + size;
     }
 
     private void put(long value, int bytes) {
@@ -829,8 +928,9 @@ final class CaseGenerator {
                     } else if (semantics.equals("FarControl.retfImm")) {
                         // Small: processors read an outer stack pointer behind it at different times.
                         value = r.nextInt(0x100);
-                    } else if (semantics.equals("FarControl.intn") && (value & 0xff) == 0x80) {
-                        // The host's own system call.
+                    } else if (semantics.equals("FarControl.intn")
+                            && ((value & 0xff) == 0x80 || (value & 0xfe) == 0x1A)) {
+                        // The host's own system call, and vectors that some hypervisors keep for themselves.
                         value = 0x81;
                     }
                     put(value, bytes);
@@ -844,6 +944,10 @@ final class CaseGenerator {
                     put(codeSelector(), 2);
                 }
                 case OFFSET -> {
+                    if (around != null) {
+                        put(around.data + 0x800 + r.nextInt(around.bytes - 0x1000), 8);
+                        continue;
+                    }
                     eaBytes = memoryBytes();
                     ea = address(eaBytes);
                     memory = false;

@@ -6,14 +6,15 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import org.xenolith.cpu.decode.Row;
 import org.xenolith.memory.Raw;
 
-/** Runs cases on both processors, a batch at a time and side by side, and hands mismatches to somebody. */
-final class Differential implements AutoCloseable {
+/** Runs cases on the host's processor and on an engine, a batch at a time and side by side, and hands mismatches to somebody. */
+public final class Differential implements AutoCloseable {
     /** A case that came out differently. */
-    record Mismatch(
+    public record Mismatch(
             Row row, TestCase testCase, Outcome hardware, Outcome ours, List<String> differences, String broken) {
         @Override
         public String toString() {
@@ -25,16 +26,40 @@ final class Differential implements AutoCloseable {
     }
 
     private final OracleProcess oracle = new OracleProcess();
-    private final InterpretedProcessor interpreter = new InterpretedProcessor();
+    private final EngineProcessor engine;
+    private final BiConsumer<Row, TestCase> watcher;
     private final Arena arena = Arena.ofShared();
     private final long scratch = arena.allocate(Outcome.SIZE, 64).address();
 
-    /** Cases that ran. */
-    long ran;
+    private final boolean runs32BitCode = oracle.runs32BitCode();
 
-    /** Whether the engine has to take its slow paths: see {@link InterpretedProcessor#slowPaths}. */
+    /** Cases that ran. */
+    private long ran;
+
+    /** Compares the interpreter. */
+    Differential() {
+        this(new EngineProcessor(), (row, testCase) -> {});
+    }
+
+    /** Compares an engine, which is closed in the end; {@code watcher} hears of each case that the engine just ran. */
+    public Differential(EngineProcessor engine, BiConsumer<Row, TestCase> watcher) {
+        this.engine = engine;
+        this.watcher = watcher;
+    }
+
+    /** True where instructions of the table can be run natively. */
+    public static boolean available() {
+        return OracleProcess.available();
+    }
+
+    /** Number of cases that ran. */
+    public long ran() {
+        return ran;
+    }
+
+    /** Whether the engine has to take its slow paths: see {@link EngineProcessor#slowPaths}. */
     void slowPaths(boolean on) {
-        interpreter.slowPaths = on;
+        engine.slowPaths = on;
     }
 
     /** Compares one batch; {@code rows.get(i)} is the row of {@code cases.get(i)}. */
@@ -42,29 +67,47 @@ final class Differential implements AutoCloseable {
         int count = cases.size();
         oracle.put(cases);
         oracle.start(count);
-        interpreter.place(oracle.caseAt(0), count);
+        engine.place(oracle.caseAt(0), count);
         List<Outcome> ours = new ArrayList<>(count);
         List<String> broken = new ArrayList<>(count);
         for (int i = 0; i < count; i++) {
             Raw.fill(scratch, Outcome.SIZE, (byte) 0);
-            interpreter.run(oracle.caseAt(i), scratch);
+            engine.run(oracle.caseAt(i), scratch);
+            watcher.accept(rows.get(i), cases.get(i));
             ours.add(Outcome.load(scratch));
-            Throwable thrown = interpreter.broken;
+            Throwable thrown = engine.broken;
             broken.add(thrown == null ? null : describe(thrown));
         }
         oracle.finish(count);
+        List<Mismatch> found = new ArrayList<>();
         for (int i = 0; i < count; i++) {
-            Outcome hardware = oracle.outcome(i);
-            if (rows.get(i).semantics.equals("Fxsave.fxsave")) {
-                hardware.hideMxcsrMask(cases.get(i));
-            }
-            List<String> differences = Comparison.differences(rows.get(i), cases.get(i), hardware, ours.get(i));
-            if (!differences.isEmpty() || broken.get(i) != null) {
-                mismatches.accept(
-                        new Mismatch(rows.get(i), cases.get(i), hardware, ours.get(i), differences, broken.get(i)));
+            Mismatch mismatch = compare(rows.get(i), cases.get(i), oracle.outcome(i), ours.get(i), broken.get(i));
+            if (mismatch != null) {
+                found.add(mismatch);
             }
         }
         ran += count;
+        for (Mismatch first : found) {
+            // Once more: an interrupt of the host while rsp was not canonical shows as a fault on some processors.
+            oracle.put(List.of(first.testCase));
+            oracle.start(1);
+            oracle.finish(1);
+            Mismatch again = compare(first.row, first.testCase, oracle.outcome(0), first.ours, first.broken);
+            if (again != null) {
+                mismatches.accept(again);
+            }
+        }
+    }
+
+    /** The mismatch of a case, or null. */
+    private static Mismatch compare(Row row, TestCase testCase, Outcome hardware, Outcome ours, String broken) {
+        if (row.semantics.equals("Fxsave.fxsave")) {
+            hardware.hideMxcsrMask(testCase);
+        }
+        List<String> differences = Comparison.differences(row, testCase, hardware, ours);
+        return differences.isEmpty() && broken == null
+                ? null
+                : new Mismatch(row, testCase, hardware, ours, differences, broken);
     }
 
     private static String describe(Throwable thrown) {
@@ -72,13 +115,17 @@ final class Differential implements AutoCloseable {
         return thrown + (trace.length > 0 ? " at " + trace[0] : "");
     }
 
-    /** Random cases: {@code perRow} of each row. */
-    void random(List<Row> rows, int perRow, SplittableRandom random, Consumer<Mismatch> mismatches) {
+    /** Random cases: {@code perRow} of each row, but for those that the host cannot run. */
+    public void random(List<Row> rows, int perRow, SplittableRandom random, Consumer<Mismatch> mismatches) {
         List<Row> batchRows = new ArrayList<>();
         List<TestCase> batch = new ArrayList<>();
         for (Row row : rows) {
             for (int i = 0; i < perRow; i++) {
-                batch.add(CaseGenerator.next(row, batch.size(), random));
+                TestCase c = CaseGenerator.next(row, batch.size(), random);
+                if (c.mode == 2 && !runs32BitCode) {
+                    continue;
+                }
+                batch.add(c);
                 batchRows.add(row);
                 if (batch.size() == Layout.SLOTS) {
                     run(batchRows, batch, mismatches);
@@ -93,7 +140,7 @@ final class Differential implements AutoCloseable {
     }
 
     /** Random sequences of simple instructions from the given rows. */
-    void sequences(List<Row> rows, int count, SplittableRandom random, Consumer<Mismatch> mismatches) {
+    public void sequences(List<Row> rows, int count, SplittableRandom random, Consumer<Mismatch> mismatches) {
         List<Row> simple = rows.stream().filter(CaseGenerator::fitsSequence).toList();
         List<Row> jumps = rows.stream()
                 .filter(row -> row.semantics.startsWith("Control.jcc"))
@@ -104,7 +151,10 @@ final class Differential implements AutoCloseable {
             List<Row> batchRows = new ArrayList<>();
             List<TestCase> batch = new ArrayList<>();
             for (int i = 0; i < Math.min(Layout.SLOTS, count - done); i++) {
-                TestCase c = CaseGenerator.sequence(simple, jumps, i, random);
+                TestCase c = CaseGenerator.sequence(simple, jumps, batch.size(), random);
+                if (c.mode == 2 && !runs32BitCode) {
+                    continue;
+                }
                 batch.add(c);
                 batchRows.add(byText.get(c.row));
             }
@@ -115,7 +165,7 @@ final class Differential implements AutoCloseable {
     @Override
     public void close() {
         oracle.close();
-        interpreter.close();
+        engine.close();
         arena.close();
     }
 }

@@ -15,14 +15,14 @@ import org.xenolith.cpu.decode.Row;
  * ({@code semantics : reason}). Rows with attribute {@code sys} run too, when what they do in a user program is a
  * fault, or stays inside it.
  */
-final class Exclusions {
+public final class Exclusions {
     private static final String FILE = "/oracle/exclusions.txt";
     private static final Map<String, String> REASONS = read();
 
     private Exclusions() {}
 
     /** Why a row is not run, or null when it is. */
-    static String reason(Row row) {
+    public static String reason(Row row) {
         return REASONS.get(row.semantics);
     }
 

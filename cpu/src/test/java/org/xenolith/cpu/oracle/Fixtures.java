@@ -17,12 +17,12 @@ import java.util.zip.GZIPInputStream;
  * cases, each a line {@code input -> outcome}. {@code fixtures-N.txt.gz} are made by {@link RecordMain};
  * {@code regressions.txt} is grown by hand, a case for each mismatch ever found.
  */
-final class Fixtures {
+public final class Fixtures {
     static final String REGRESSIONS = "/oracle/regressions.txt";
     static final int FILES = 4;
 
     /** One recorded case. */
-    record Recorded(TestCase testCase, Outcome hardware, String line) {}
+    public record Recorded(TestCase testCase, Outcome hardware, String line) {}
 
     private Fixtures() {}
 
@@ -31,7 +31,7 @@ final class Fixtures {
     }
 
     /** All recorded cases by row key. */
-    static Map<String, List<Recorded>> all() {
+    public static Map<String, List<Recorded>> all() {
         Map<String, List<Recorded>> rows = new LinkedHashMap<>();
         for (int i = 0; i < FILES; i++) {
             read(name(i), rows);
@@ -39,7 +39,8 @@ final class Fixtures {
         return rows;
     }
 
-    static Map<String, List<Recorded>> regressions() {
+    /** The cases of mismatches that were found, by row key. */
+    public static Map<String, List<Recorded>> regressions() {
         Map<String, List<Recorded>> rows = new LinkedHashMap<>();
         read(REGRESSIONS, rows);
         return rows;

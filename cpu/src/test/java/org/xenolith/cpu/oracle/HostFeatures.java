@@ -12,7 +12,7 @@ import java.util.Set;
 import org.xenolith.cpu.decode.Row;
 
 /** What the host's processor offers to user programs, by the names that the instruction table uses. */
-final class HostFeatures {
+public final class HostFeatures {
     /** The kernel's name where it is not the table's in lower case. */
     private static final Map<String, String> KERNEL_NAMES = Map.of(
             "CX16", "cx16",
@@ -27,7 +27,8 @@ final class HostFeatures {
 
     private final Set<String> flags = new HashSet<>();
 
-    HostFeatures() {
+    /** Of this host. */
+    public HostFeatures() {
         Path file = Path.of("/proc/cpuinfo");
         try {
             if (Files.isReadable(file)) {
@@ -44,7 +45,8 @@ final class HostFeatures {
         }
     }
 
-    boolean has(Row row) {
+    /** Whether the host has what a row needs. */
+    public boolean has(Row row) {
         return row.feature == null
                 || flags.contains(KERNEL_NAMES.getOrDefault(row.feature, row.feature.toLowerCase(Locale.ROOT)));
     }

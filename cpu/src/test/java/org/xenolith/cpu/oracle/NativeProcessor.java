@@ -4,7 +4,9 @@ import static org.xenolith.cpu.testing.Asm.RAX;
 import static org.xenolith.cpu.testing.Asm.RBP;
 import static org.xenolith.cpu.testing.Asm.RBX;
 import static org.xenolith.cpu.testing.Asm.RCX;
+import static org.xenolith.cpu.testing.Asm.RDI;
 import static org.xenolith.cpu.testing.Asm.RDX;
+import static org.xenolith.cpu.testing.Asm.RSI;
 import static org.xenolith.cpu.testing.Asm.RSP;
 import static org.xenolith.cpu.testing.Asm.abs;
 import static org.xenolith.cpu.testing.Asm.mem;
@@ -26,8 +28,8 @@ import org.xenolith.memory.Raw;
  *
  * <p>Code is placed through a second, writable mapping of the executable pages. A stub in machine code loads all
  * registers, jumps to the case, and a landing pad behind the instruction brings control back and saves them. A fault
- * in a case enters our handler, also machine code, which notes vector, error code, rip and cr2 and sends the thread
- * to the saving stub; so faults are ordinary results.
+ * in a case enters our handler, also machine code, which notes vector, error code, rip, rsp and cr2 and sends the
+ * thread to the saving stub; so faults are ordinary results.
  */
 final class NativeProcessor {
     private static final int PROT_READ = 1;
@@ -46,6 +48,12 @@ final class NativeProcessor {
     private static final long FAULT = IN + 0x8C0;
     private static final long OLD = IN + 0x900;
     private static final long OUT_FX = IN + 0xA00;
+
+    private static final int SYSCALL_ARCH_PRCTL = 158;
+    private static final int ARCH_SET_GS = 0x1001;
+    private static final int ARCH_SET_FS = 0x1002;
+    private static final int ARCH_GET_FS = 0x1003;
+    private static final int ARCH_GET_GS = 0x1004;
 
     private static final int SIGILL = 4;
     private static final int SIGTRAP = 5;
@@ -147,14 +155,8 @@ final class NativeProcessor {
             }
             a.store(3, abs(HOST), RSP);
             a.rm(2, 3, abs(HOST + 24), 0x0F, 0xAE);
-            if (fsgsbase) {
-                base(a, RAX, 0).store(3, abs(HOST + 8), RAX);
-                base(a, RAX, 1).store(3, abs(HOST + 16), RAX);
-                a.load(3, RAX, abs(IN + 136));
-                base(a, RAX, 2);
-                a.load(3, RAX, abs(IN + 144));
-                base(a, RAX, 3);
-            }
+            readBases(a, HOST + 8);
+            writeBases(a, IN + 136);
             a.mov(2, RCX, 0x2B).loadSeg(Asm.DS, RCX).loadSeg(Asm.ES, RCX);
             a.rm(3, 1, abs(IN + 192), 0x0F, 0xAE);
             a.rm(2, 6, abs(IN + 128), 0xFF).popf();
@@ -179,14 +181,8 @@ final class NativeProcessor {
         a.rm(3, 0, abs(OUT_FX), 0x0F, 0xAE);
         a.db(0xDB, 0xE3);
         a.rm(2, 2, abs(HOST + 24), 0x0F, 0xAE);
-        if (fsgsbase) {
-            base(a, RAX, 0).store(3, abs(OUT + 136), RAX);
-            base(a, RAX, 1).store(3, abs(OUT + 144), RAX);
-            a.load(3, RAX, abs(HOST + 8));
-            base(a, RAX, 2);
-            a.load(3, RAX, abs(HOST + 16));
-            base(a, RAX, 3);
-        }
+        readBases(a, OUT + 136);
+        writeBases(a, HOST + 8);
         for (int r : new int[] {15, 14, 13, 12, RBP, RBX}) {
             a.pop(r);
         }
@@ -194,7 +190,9 @@ final class NativeProcessor {
 
         a.label("serialize").push(RBX).cpuid().pop(RBX).ret();
 
-        // handler(signal, siginfo, ucontext): gregs begin at +40; rip is number 16, cs 18, err 19, trapno 20, cr2 22.
+        // handler(signal, siginfo, ucontext): gregs begin at +40; rsp is number 15, rip 16, cs 18, err 19, trapno 20,
+        // cr2 22. The case's rsp is noted, and not returned with: some processors refuse an IRET to one that is not
+        // canonical.
         a.label("handler");
         a.load(3, RAX, mem(RDX, 40 + 16 * 8));
         a.movRR(3, RCX, RAX).db(0x48, 0xC1, 0xE9, 32).jcc(Asm.NE, "chain");
@@ -202,12 +200,45 @@ final class NativeProcessor {
         a.load(3, RAX, mem(RDX, 40 + 20 * 8)).store(3, abs(FAULT + 8), RAX);
         a.load(3, RAX, mem(RDX, 40 + 19 * 8)).store(3, abs(FAULT + 16), RAX);
         a.load(3, RAX, mem(RDX, 40 + 22 * 8)).store(3, abs(FAULT + 24), RAX);
+        a.load(3, RAX, mem(RDX, 40 + 15 * 8)).store(3, abs(FAULT + 32), RAX);
+        a.load(3, RAX, abs(HOST)).store(3, mem(RDX, 40 + 15 * 8), RAX);
         a.movLabel(RAX, "exit3").store(3, mem(RDX, 40 + 16 * 8), RAX);
         a.storeImm(1, mem(RDX, 40 + 18 * 8), 0x33);
         a.ret();
-        a.label("chain").movRR(2, RAX, Asm.RDI);
+        a.label("chain").movRR(2, RAX, RDI);
         a.rm(2, 4, new Asm.Mem(-1, -1, RAX, 3, (int) OLD), 0xFF);
         return a;
+    }
+
+    /** Stores the bases of FS and GS. Without instructions for that the kernel is asked; rcx, rsi, rdi and r11 change. */
+    private void readBases(Asm a, long to) {
+        if (fsgsbase) {
+            base(a, RAX, 0).store(3, abs(to), RAX);
+            base(a, RAX, 1).store(3, abs(to + 8), RAX);
+        } else {
+            a.mov(2, RSI, to);
+            archPrctl(a, ARCH_GET_FS);
+            a.mov(2, RSI, to + 8);
+            archPrctl(a, ARCH_GET_GS);
+        }
+    }
+
+    private void writeBases(Asm a, long from) {
+        if (fsgsbase) {
+            a.load(3, RAX, abs(from));
+            base(a, RAX, 2);
+            a.load(3, RAX, abs(from + 8));
+            base(a, RAX, 3);
+        } else {
+            a.load(3, RSI, abs(from));
+            archPrctl(a, ARCH_SET_FS);
+            a.load(3, RSI, abs(from + 8));
+            archPrctl(a, ARCH_SET_GS);
+        }
+    }
+
+    private static void archPrctl(Asm a, int code) {
+        a.mov(2, RAX, SYSCALL_ARCH_PRCTL).mov(2, RDI, code).db(0x0F, 0x05);
     }
 
     /** {@code rdfsbase, rdgsbase, wrfsbase, wrgsbase reg64}. */
@@ -265,8 +296,8 @@ final class NativeProcessor {
         Raw.putLong(outcome + 8, fault ? Raw.getLong(FAULT) : 0);
         Raw.putLong(outcome + 16, fault ? Raw.getLong(FAULT + 24) : 0);
         Raw.copy(OUT, outcome + 24, 152);
-        if (!fsgsbase) {
-            Raw.copy(IN + 136, outcome + 24 + 136, 16);
+        if (fault) {
+            Raw.putLong(outcome + 24 + RSP * 8, Raw.getLong(FAULT + 32));
         }
         Raw.copy(OUT_FX, outcome + 176, MachineState.FX_SIZE);
         data.collect(Layout.DATA, outcome);

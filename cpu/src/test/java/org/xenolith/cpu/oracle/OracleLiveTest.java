@@ -55,7 +55,7 @@ class OracleLiveTest {
                         random,
                         mismatch -> mismatches.putIfAbsent("sequence", mismatch.toString()));
             }
-            System.out.println("oracle: seed " + seed + ", " + rows.size() + " rows, " + differential.ran + " cases, "
+            System.out.println("oracle: seed " + seed + ", " + rows.size() + " rows, " + differential.ran() + " cases, "
                     + (skipped.isEmpty() ? "no row skipped" : "skipped, the host lacks: " + skipped));
         }
         assertThat(mismatches.values()).as("mismatches, seed %d", seed).isEmpty();

@@ -57,7 +57,7 @@ public final class OracleMain {
             });
             double seconds = (System.nanoTime() - start) / 1e9;
             System.out.printf(
-                    "%d cases in %.1f s (%.0f a second)%n", differential.ran, seconds, differential.ran / seconds);
+                    "%d cases in %.1f s (%.0f a second)%n", differential.ran(), seconds, differential.ran() / seconds);
         }
         bad.forEach((row, n) -> System.out.println(n + " of " + cases + ": " + row.replaceAll("\\s+", " ")));
         System.out.println(bad.size() + " rows of " + rows.size() + " differ");

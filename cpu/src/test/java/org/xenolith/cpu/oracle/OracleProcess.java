@@ -47,6 +47,18 @@ final class OracleProcess implements AutoCloseable {
                 && System.getProperty("os.name").equals("Linux");
     }
 
+    /** True when the host's kernel has a code segment of 32 bits for programs. */
+    boolean runs32BitCode() {
+        TestCase nop = new TestCase("");
+        nop.mode = 2;
+        nop.code = new byte[] {(byte) 0x90};
+        nop.in = BaseState.of(0);
+        put(List.of(nop));
+        start(1);
+        finish(1);
+        return outcome(0).exit == Layout.EXIT_NEXT;
+    }
+
     /** Writes cases to the shared file: case {@code i} becomes number {@code i}. */
     void put(List<TestCase> cases) {
         for (int i = 0; i < cases.size(); i++) {

@@ -17,7 +17,7 @@ import org.xenolith.memory.Raw;
  *  1024  code, at most 64 bytes
  * </pre>
  */
-final class TestCase {
+public final class TestCase {
     static final int SIZE = 1088;
     static final int CODE = 1024;
     static final int MAX_PATCHES = 16;
@@ -29,13 +29,15 @@ final class TestCase {
     final String row;
 
     int slot;
-    int mode = 3;
-    byte[] code;
+    /** 2: 32-bit code, 3: 64-bit code. */
+    public int mode = 3;
+
+    public byte[] code;
     /** Seed of {@link BaseState}: the text form of a case lists only what differs from it. */
     long seed;
 
     /** Number of instructions. */
-    int steps = 1;
+    public int steps = 1;
 
     /** Flags that a sequence of instructions leaves undefined. */
     long undefined;

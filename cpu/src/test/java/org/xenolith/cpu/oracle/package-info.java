@@ -5,7 +5,7 @@
  * <p>Start reading at {@link org.xenolith.cpu.oracle.OracleMain}. {@link org.xenolith.cpu.oracle.CaseGenerator} makes
  * inputs from the instruction table; {@link org.xenolith.cpu.oracle.NativeProcessor} runs them natively in a child
  * process ({@link org.xenolith.cpu.oracle.OracleChild}, {@link org.xenolith.cpu.oracle.OracleProcess});
- * {@link org.xenolith.cpu.oracle.InterpretedProcessor} runs them on an engine;
+ * {@link org.xenolith.cpu.oracle.EngineProcessor} runs them on an engine;
  * {@link org.xenolith.cpu.oracle.Comparison} compares. Fixtures recorded from hardware keep the tests meaningful on
  * other hosts.
  */

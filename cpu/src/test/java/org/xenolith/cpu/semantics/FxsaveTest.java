@@ -11,7 +11,7 @@ import org.xenolith.cpu.core.Cr4;
 import org.xenolith.cpu.core.GuestFault;
 import org.xenolith.memory.Raw;
 
-class FxsaveTest {
+public class FxsaveTest {
     private static final int[] FXSAVE = {0x0F, 0xAE, 0x06};
     private static final int[] FXSAVE64 = {0x48, 0x0F, 0xAE, 0x06};
     private static final int[] FXRSTOR = {0x0F, 0xAE, 0x0E};

@@ -13,7 +13,7 @@ import org.xenolith.cpu.core.GuestFault;
 import org.xenolith.memory.Raw;
 
 /** SSE and MMX instructions as the engine runs them: encodings, operands, faults. */
-class SseInstructionTest {
+public class SseInstructionTest {
     private final VectorMachine machine = new VectorMachine();
 
     @AfterEach

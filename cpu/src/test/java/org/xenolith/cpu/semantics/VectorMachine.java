@@ -3,12 +3,14 @@ package org.xenolith.cpu.semantics;
 import java.lang.foreign.Arena;
 import org.xenolith.cpu.CpuTracer;
 import org.xenolith.cpu.Efer;
+import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.VcpuExit;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.core.Cr0;
 import org.xenolith.cpu.core.Cr4;
 import org.xenolith.cpu.decode.Insn;
 import org.xenolith.cpu.interpret.Interpreter;
+import org.xenolith.cpu.testing.TestEngine;
 import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.Raw;
 
@@ -28,6 +30,7 @@ final class VectorMachine implements AutoCloseable {
     private final Arena arena = Arena.ofConfined();
     private final long memory = arena.allocate(PAGES * 4096, 4096).address();
     private final Interpreter interpreter = new Interpreter(state, null, new Pages());
+    private final Engine engine = TestEngine.make(interpreter);
     private int fault;
 
     private final class Pages implements GuestPhysical {
@@ -88,11 +91,11 @@ final class VectorMachine implements AutoCloseable {
             Raw.putByte(memory + CODE + i, (byte) code[i]);
         }
         Raw.putByte(memory + CODE + code.length, (byte) 0xF4);
-        interpreter.invalidateFrame(CODE >>> 12);
+        engine.invalidateFrame(CODE >>> 12);
         state.setRip(CODE);
         state.setInt(VcpuState.ACTIVITY, VcpuState.ACTIVE);
         fault = NO_FAULT;
-        VcpuExit exit = interpreter.run(100);
+        VcpuExit exit = engine.run(100);
         if (fault == NO_FAULT && !(exit instanceof VcpuExit.Halt)) {
             throw new AssertionError("the code left with " + exit);
         }
@@ -135,7 +138,7 @@ final class VectorMachine implements AutoCloseable {
 
     @Override
     public void close() {
-        interpreter.close();
+        TestEngine.close(engine);
         state.close();
         arena.close();
     }

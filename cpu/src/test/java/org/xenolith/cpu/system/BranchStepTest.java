@@ -10,7 +10,7 @@ import org.xenolith.cpu.testing.Asm;
 import org.xenolith.cpu.testing.TestMachine;
 
 /** DEBUGCTL: single-stepping from branch to branch. */
-class BranchStepTest {
+public class BranchStepTest {
     private static final int DEBUGCTL = 0x1D9;
     private static final long BTF = 2;
     private static final long TF = 0x100;

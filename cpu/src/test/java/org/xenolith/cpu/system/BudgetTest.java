@@ -17,7 +17,7 @@ import org.xenolith.cpu.testing.Asm;
 import org.xenolith.cpu.testing.TestMachine;
 
 /** {@code run(n)} stops after exactly n instructions, wherever the blocks end. */
-class BudgetTest {
+public class BudgetTest {
     private static TestMachine program() {
         TestMachine m = TestMachine.long64();
         Asm a = m.code();

@@ -9,7 +9,7 @@ import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.testing.TestMachine;
 
 /** CPUID faulting: PLATFORM_INFO offers it, MISC_FEATURES_ENABLES turns it on, only ring 0 is exempt. */
-class CpuidFaultingTest {
+public class CpuidFaultingTest {
     private static final int PLATFORM_INFO = 0xCE;
     private static final int MISC_FEATURES_ENABLES = 0x140;
 

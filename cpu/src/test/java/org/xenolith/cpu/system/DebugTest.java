@@ -19,7 +19,7 @@ import org.xenolith.cpu.testing.TestMachine;
 import org.xenolith.cpu.testing.TestMachine.Fault;
 
 /** Single-stepping and debug registers. */
-class DebugTest {
+public class DebugTest {
     private static final long TF = 0x100;
     private static final long RF = 0x10000;
     private static final long BS = 1 << 14;

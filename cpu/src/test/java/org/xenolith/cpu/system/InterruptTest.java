@@ -17,7 +17,7 @@ import org.xenolith.cpu.testing.TestMachine;
 import org.xenolith.cpu.testing.TestMachine.Fault;
 
 /** External interrupts, NMIs, HLT and the windows between instructions where they come in. */
-class InterruptTest {
+public class InterruptTest {
     private static void interrupt(TestMachine m, int vector) {
         m.world.interrupts.add(vector);
         m.state.raise(VcpuState.EVENT_INTERRUPT);

@@ -28,7 +28,7 @@ import org.xenolith.cpu.testing.TestMachine;
 import org.xenolith.cpu.testing.TestMachine.Fault;
 
 /** Exceptions, system calls and mode changes of long mode. */
-class LongModeTest {
+public class LongModeTest {
     private static final long NOT_CANONICAL = 0x0000_8000_0000_0000L;
     private static final int MSR_STAR = 0xC0000081;
     private static final int MSR_LSTAR = 0xC0000082;

@@ -23,7 +23,7 @@ import org.xenolith.cpu.testing.TestMachine;
 import org.xenolith.cpu.testing.TestMachine.Fault;
 
 /** Page tables of all modes: what they allow, what they report, which bits they set. */
-class PagingTest {
+public class PagingTest {
     private static final long P = 1;
     private static final long W = 2;
     private static final long U = 4;

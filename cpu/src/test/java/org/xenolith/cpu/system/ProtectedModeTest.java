@@ -26,7 +26,7 @@ import org.xenolith.cpu.testing.TestMachine;
 import org.xenolith.cpu.testing.TestMachine.Fault;
 
 /** Segmentation, gates, tasks and exceptions of 32-bit protected mode. */
-class ProtectedModeTest {
+public class ProtectedModeTest {
     private static Fault fault(Consumer<TestMachine> prepare, Consumer<Asm> code) {
         try (TestMachine m = TestMachine.protected32()) {
             prepare.accept(m);

@@ -15,7 +15,7 @@ import org.xenolith.cpu.testing.Asm;
 import org.xenolith.cpu.testing.TestMachine;
 
 /** Real mode, and the way out of it. */
-class RealModeTest {
+public class RealModeTest {
     @Test
     void segmentsAreShiftedSelectors() {
         try (TestMachine m = TestMachine.real()) {

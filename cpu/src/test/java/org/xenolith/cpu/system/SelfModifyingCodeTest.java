@@ -16,7 +16,7 @@ import org.xenolith.cpu.testing.Asm;
 import org.xenolith.cpu.testing.TestMachine;
 
 /** Code that changes code: what is stored is what runs next. */
-class SelfModifyingCodeTest {
+public class SelfModifyingCodeTest {
     @Test
     void theNextInstructionOfTheSameBlock() {
         try (TestMachine m = TestMachine.long64()) {

@@ -11,7 +11,7 @@ import org.xenolith.cpu.testing.Asm;
 import org.xenolith.cpu.testing.TestMachine;
 
 /** 16-bit code in segments that are larger than 64 KiB ("unreal" code), and at the end of those that are not. */
-class SixteenBitCodeTest {
+public class SixteenBitCodeTest {
     private static final long HIGH = 0x31230;
 
     @Test

@@ -1,6 +1,7 @@
 package org.xenolith.cpu.testing;
 
 import org.xenolith.cpu.Efer;
+import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.VcpuExit;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.core.Cr0;
@@ -63,12 +64,12 @@ public final class TestMachine implements AutoCloseable {
     public final TestMemory memory = new TestMemory(0x40000, 4096);
     public final TestWorld world = new TestWorld();
     public final VcpuState state = new VcpuState();
-    public final Interpreter engine;
+    public final Engine engine;
     private int bits;
 
     private TestMachine() {
         memory.back(0, MEMORY);
-        engine = new Interpreter(state, world, memory);
+        engine = TestEngine.make(new Interpreter(state, world, memory));
     }
 
     /** Real mode, all segments at 0, IP at {@link #CODE} & 0xFFFF in segment 0x1000, vectors to the handlers. */
@@ -299,7 +300,7 @@ public final class TestMachine implements AutoCloseable {
 
     @Override
     public void close() {
-        engine.close();
+        TestEngine.close(engine);
         state.close();
         memory.close();
     }

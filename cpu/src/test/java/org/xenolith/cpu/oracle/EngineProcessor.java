@@ -1,21 +1,24 @@
 package org.xenolith.cpu.oracle;
 
+import java.util.function.Function;
 import org.xenolith.cpu.Efer;
+import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.VcpuExit;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.core.Cr0;
 import org.xenolith.cpu.core.Cr4;
 import org.xenolith.cpu.interpret.Interpreter;
+import org.xenolith.cpu.testing.TestEngine;
 import org.xenolith.cpu.testing.TestMemory;
 import org.xenolith.cpu.testing.TestWorld;
 import org.xenolith.memory.Raw;
 
 /**
- * Runs test cases on the interpreter, as a user program of a long-mode kernel that has nothing but an IDT: the
- * handler of each vector is a HLT, so a fault shows as a halt at the handler's address with its frame on the kernel
- * stack.
+ * Runs test cases on the interpreter, or on an engine around one, as a user program of a long-mode kernel that has
+ * nothing but an IDT: the handler of each vector is a HLT, so a fault shows as a halt at the handler's address with its
+ * frame on the kernel stack.
  */
-final class InterpretedProcessor implements AutoCloseable {
+public final class EngineProcessor implements AutoCloseable {
     private static final long TABLES = 0x10000;
     private static final long KERNEL = 0x3000_0000L;
     private static final long IDT = KERNEL;
@@ -35,7 +38,7 @@ final class InterpretedProcessor implements AutoCloseable {
 
     private final TestMemory memory = new TestMemory(0x40000, 1024);
     private final VcpuState state = new VcpuState();
-    private final Interpreter engine = new Interpreter(state, new TestWorld(), memory);
+    private final Engine engine;
     private final DataArea data = new DataArea();
     private final long shadow;
     private final long dataHost;
@@ -47,10 +50,17 @@ final class InterpretedProcessor implements AutoCloseable {
      */
     boolean slowPaths;
 
-    /** What the interpreter threw instead of running the last case, or null. */
+    /** What the engine threw instead of running the last case, or null. */
     Throwable broken;
 
-    InterpretedProcessor() {
+    /** The interpreter itself. */
+    EngineProcessor() {
+        this(interpreter -> interpreter);
+    }
+
+    /** The engine that {@code around} makes of an interpreter, which it closes with itself. */
+    public EngineProcessor(Function<Interpreter, Engine> around) {
+        engine = around.apply(new Interpreter(state, new TestWorld(), memory));
         memory.back(TABLES, 0x10000);
         map(Layout.CODE, Layout.CODE_SIZE, USER);
         map(Layout.DATA, Layout.DATA_SIZE, USER | WRITABLE);
@@ -231,7 +241,7 @@ final class InterpretedProcessor implements AutoCloseable {
 
     @Override
     public void close() {
-        engine.close();
+        TestEngine.close(engine);
         state.close();
         memory.close();
         data.close();
