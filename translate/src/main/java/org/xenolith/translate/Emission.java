@@ -109,8 +109,7 @@ final class Emission {
         int label = a.label();
         a.aluMemoryImmediate(Assembler.SUB, 3, STATE, Context.BUDGET, count);
         a.jcc(Assembler.LESS, label);
-        asides.add(new Aside(
-                label, Context.exit(Context.HEAD, start, count, 0, 0), null, -1, null, null, 0, 0));
+        asides.add(new Aside(label, Context.exit(Context.HEAD, start, count, 0, 0), null, -1, null, null, 0, 0));
         if (tail != 0) {
             int elsewhere = a.label();
             a.load(3, T0, STATE, Context.PAGE);
@@ -540,14 +539,7 @@ final class Emission {
         int sizeLog2 = 32 - Integer.numberOfLeadingZeros(bytes - 1);
         int exit = exit(write ? Context.MISS_WRITE : Context.MISS_READ, sizeLog2, 1);
         asides.add(new Aside(
-                miss,
-                aligned ? Context.aligned(exit) : exit,
-                simple,
-                retry,
-                inSlot ? null : elided,
-                note,
-                0,
-                0));
+                miss, aligned ? Context.aligned(exit) : exit, simple, retry, inSlot ? null : elided, note, 0, 0));
     }
 
     /** T1 is the addend of an operand's page: says where {@link #at} finds the operand. */

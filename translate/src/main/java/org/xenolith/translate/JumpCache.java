@@ -28,7 +28,8 @@ final class JumpCache implements AutoCloseable {
 
     private final Arena arena = Arena.ofShared();
     private final long table = arena.allocate(TABLE_BYTES, 64).address();
-    private final long journal = arena.allocate(JOURNAL_HEADER + ENTRIES * 8L, 64).address();
+    private final long journal =
+            arena.allocate(JOURNAL_HEADER + ENTRIES * 8L, 64).address();
     private final long begin = journal + JOURNAL_HEADER;
 
     JumpCache() {

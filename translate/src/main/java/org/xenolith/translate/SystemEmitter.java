@@ -153,10 +153,8 @@ final class SystemEmitter {
     }
 
     void readSegment(Insn i) {
-        int selector = VcpuState.SEGMENTS
-                + (i.reg & 7) * VcpuState.SEGMENT_SIZE
-                + VcpuState.SEG_SELECTOR
-                - Context.BIAS;
+        int selector =
+                VcpuState.SEGMENTS + (i.reg & 7) * VcpuState.SEGMENT_SIZE + VcpuState.SEG_SELECTOR - Context.BIAS;
         a.rm(0, 2, Assembler.MAP_0F, 0xB7, T0, STATE, Assembler.NONE, 0, selector);
         int host = Context.host(i.rm);
         if (host < 0) {

@@ -74,7 +74,7 @@ final class ProgramMachine implements AutoCloseable {
         handlers();
         processor(user, random);
         Interpreter interpreter = new Interpreter(state, world, memory);
-        engine = translate ? new TranslatingEngine(interpreter, 2 << 20) : interpreter;
+        engine = translate ? new TranslatingEngine(interpreter, new CodeMemory(2 << 20)) : interpreter;
     }
 
     private void tables(boolean user, SplittableRandom random) {
@@ -128,9 +128,15 @@ final class ProgramMachine implements AutoCloseable {
         for (int n = 0; n < 3; n++) {
             a.load(3, RDX, mem(RSP, new int[] {24, 32, 48}[n])).store(3, mem(RCX, (int) LOG + 40 + n * 8), RDX);
         }
-        a.incM(3, abs(LOG)).load(3, RCX, abs(LOG)).alu(Asm.CMP, 3, RCX, MOST_FAULTS).jcc(Asm.A, "stop");
+        a.incM(3, abs(LOG))
+                .load(3, RCX, abs(LOG))
+                .alu(Asm.CMP, 3, RCX, MOST_FAULTS)
+                .jcc(Asm.A, "stop");
         a.movRR(3, RCX, RAX).alu(Asm.AND, 3, RCX, -4096);
-        a.alu(Asm.CMP, 3, RCX, CODE).jcc(Asm.B, "stop").alu(Asm.CMP, 3, RCX, END).jcc(Asm.AE, "stop");
+        a.alu(Asm.CMP, 3, RCX, CODE)
+                .jcc(Asm.B, "stop")
+                .alu(Asm.CMP, 3, RCX, END)
+                .jcc(Asm.AE, "stop");
         a.movRR(3, RDX, RCX).alu(Asm.OR, 3, RDX, 7).db(0x48, 0xC1, 0xE9, 9);
         a.store(3, mem(RCX, (int) PAGE_TABLE), RDX).invlpg(mem(RAX, 0));
         a.pop(RDX).pop(RCX).pop(RAX).lea(3, RSP, mem(RSP, 8)).iret();
@@ -241,7 +247,11 @@ final class ProgramMachine implements AutoCloseable {
     String registers(long flags) {
         StringBuilder s = new StringBuilder();
         for (int n = 0; n < 16; n++) {
-            s.append("r").append(n).append('=').append(Long.toHexString(state.gpr(n))).append(' ');
+            s.append("r")
+                    .append(n)
+                    .append('=')
+                    .append(Long.toHexString(state.gpr(n)))
+                    .append(' ');
         }
         s.append("rip=").append(Long.toHexString(state.rip()));
         s.append(" rflags=").append(Long.toHexString(state.rflags() & flags));

@@ -34,8 +34,8 @@ import org.xenolith.cpu.testing.Asm;
 final class TableProgram {
     private static final int[] FREE = {0, 1, 2, 3, 6, 7, 8, 10, 11, 15};
     private static final int[] POINTERS = {RBP, R12, R14};
-    private static final CaseGenerator.Surroundings AROUND = new CaseGenerator.Surroundings(
-            POINTERS, R9, FREE, ProgramMachine.DATA, ProgramMachine.DATA_PAGES * 4096);
+    private static final CaseGenerator.Surroundings AROUND =
+            new CaseGenerator.Surroundings(POINTERS, R9, FREE, ProgramMachine.DATA, ProgramMachine.DATA_PAGES * 4096);
 
     private static final List<Row> INTEGER = rows("Arithmetic|Moves|Multiply|Shifts|Bits|Atomics|FlagInsns");
     private static final List<Row> VECTOR = rows("Sse.*|Avx.*|Fma.*|F16c.*|Crypto");
@@ -60,7 +60,8 @@ final class TableProgram {
 
     private static List<Row> rows(String families) {
         return InsnTable.get().rows().stream()
-                .filter(row -> row.semantics.substring(0, row.semantics.indexOf('.')).matches(families))
+                .filter(row ->
+                        row.semantics.substring(0, row.semantics.indexOf('.')).matches(families))
                 .filter(row -> !row.not64 && !row.endsBlock && !row.has("sys") && !row.has("nonoracle"))
                 // Implicit pointers; results that only this host's processor knows; divisions have steps of their own.
                 .filter(row -> !row.has("st") && !row.has("ulp") && !row.mnemonic.equals("xlat"))

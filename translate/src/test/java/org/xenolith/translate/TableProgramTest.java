@@ -55,8 +55,8 @@ class TableProgramTest {
             instructions += counts[1];
             translated += counts[2];
         }
-        System.out.println("programs: seed " + SEED + ", " + instructions + " instructions, " + translated + " of them in emitted code, "
-                + faults + " page faults");
+        System.out.println("programs: seed " + SEED + ", " + instructions + " instructions, " + translated
+                + " of them in emitted code, " + faults + " page faults");
         assertThat(faults).isGreaterThan(PROGRAMS);
         assertThat(translated).isGreaterThan(instructions / 4);
     }
@@ -68,7 +68,7 @@ class TableProgramTest {
         long start = ProgramMachine.CODE + 0x1000 - random.nextInt(0x300);
         TableProgram program = new TableProgram(start, random);
         byte[] code = program.make(10 + random.nextInt(50), 1 + random.nextInt(12));
-        
+
         long machineSeed = random.nextLong();
         try (ProgramMachine expected = new ProgramMachine(false, user, new SplittableRandom(machineSeed));
                 ProgramMachine actual = new ProgramMachine(true, user, new SplittableRandom(machineSeed))) {

@@ -15,6 +15,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.core.TrialMemory;
+import org.xenolith.cpu.interpret.Interpreter;
 import org.xenolith.cpu.testing.Asm;
 import org.xenolith.cpu.testing.TestMachine;
 import org.xenolith.memory.Raw;
@@ -24,12 +25,13 @@ class TrialTest {
     private final TrialMemory trial = new TrialMemory();
 
     private int attempt(TestMachine m, int most) {
-        m.engine.enter();
-        m.engine.cpu().beginTrial(trial);
+        Interpreter interpreter = (Interpreter) m.engine;
+        interpreter.enter();
+        interpreter.cpu().beginTrial(trial);
         try {
-            return m.engine.attempt(most);
+            return interpreter.attempt(most);
         } finally {
-            m.engine.cpu().endTrial();
+            interpreter.cpu().endTrial();
         }
     }
 
