@@ -173,6 +173,8 @@ final class LockStep implements AutoCloseable {
         Raw.copy(before, c.base, VcpuState.EVENTS);
         int behind = VcpuState.EVENTS + Integer.BYTES;
         Raw.copy(before + behind, c.base + behind, COMPARED - behind);
+        // System calls change privilege.
+        c.refresh();
     }
 
     /** Whether the states are the same but for some flags. */
