@@ -10,9 +10,11 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.SequenceInputStream;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.Supplier;
 import org.xenolith.image.ConsoleInput;
 import org.xenolith.image.GuestReport;
 import org.xenolith.image.GuestSession;
@@ -53,6 +55,9 @@ final class GuestRun {
     private final boolean stats;
 
     private final ConsoleOutput output;
+    /** Input comes at instructions that are the same in each run: from a file, to a command, in virtual time. */
+    private final boolean reproducibleInput;
+
     private volatile Attempt current;
     /** Keys typed before the guest listens; guarded by itself. */
     private final ByteArrayOutputStream early = new ByteArrayOutputStream();
@@ -86,12 +91,56 @@ final class GuestRun {
         this.restart = restart;
         this.bootTimeout = bootTimeout;
         this.timeout = timeout;
+        reproducibleInput = config.deterministic()
+                && session != null
+                && session.kind() == GuestSession.Kind.PIPE
+                && where.kind() == ConsoleChoice.Kind.STDIO
+                && inputIsFile();
         this.stats = stats;
         this.output = new ConsoleOutput(openOutput(where), where.kind() == ConsoleChoice.Kind.FILE, isCommand());
     }
 
     private boolean isCommand() {
         return session != null && session.kind() != GuestSession.Kind.SHELL;
+    }
+
+    /** Whether standard input is there as a whole: a file, or nothing. */
+    private static boolean inputIsFile() {
+        Path input = Path.of("/dev/fd/0");
+        try {
+            return Files.isRegularFile(input) || Files.isSameFile(input, Path.of("/dev/null"));
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    /** Input of a command that runs in a deterministic guest, read when the guest has room for it. */
+    private static final class FileInput implements Supplier<byte[]> {
+        private static final int PIECE = 4096;
+
+        private final InputStream in = new FileInputStream(FileDescriptor.in);
+        private final ConsoleInput encoder;
+        private boolean ended;
+
+        FileInput(boolean sysrqKey) {
+            encoder = new ConsoleInput(sysrqKey);
+        }
+
+        @Override
+        public byte[] get() {
+            if (ended) {
+                return new byte[0];
+            }
+            byte[] piece;
+            try {
+                piece = in.readNBytes(PIECE);
+            } catch (IOException e) {
+                System.err.println("xeno: cannot read standard input: " + e.getMessage());
+                piece = new byte[0];
+            }
+            ended = piece.length == 0;
+            return ended ? encoder.end() : encoder.encode(piece, 0, piece.length);
+        }
     }
 
     private static OutputStream openOutput(ConsoleChoice where) {
@@ -122,6 +171,9 @@ final class GuestRun {
                         // What the kernel said before belongs to the boot, not to the command.
                         domain.console().resumeOutput();
                         output.guestReady();
+                        if (reproducibleInput) {
+                            connectInput();
+                        }
                         ready.countDown();
                     },
                     () -> {
@@ -133,6 +185,10 @@ final class GuestRun {
             if (session == null) {
                 ready.countDown();
             }
+        }
+
+        private void connectInput() {
+            domain.console().connectInput(new FileInput(report.sysrqKey()));
         }
     }
 
@@ -158,7 +214,7 @@ final class GuestRun {
                         terminal.enterRaw();
                         domain.console().resize(terminal.rows(), terminal.columns());
                     }
-                    if (!reading && where.kind() == ConsoleChoice.Kind.STDIO) {
+                    if (!reading && where.kind() == ConsoleChoice.Kind.STDIO && !reproducibleInput) {
                         Thread.ofPlatform().daemon().name("console-input").start(this::readInput);
                         reading = true;
                     }

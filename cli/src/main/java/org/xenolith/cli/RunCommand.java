@@ -142,7 +142,10 @@ final class RunCommand implements Callable<Integer> {
             names = "--trace",
             split = ",",
             paramLabel = "WHAT",
-            description = "hypercall, exception, interrupt, port, msr, mmio, event, insn; several with commas.")
+            description = {
+                "hypercall, exception, interrupt, port, msr, mmio, event, insn, hash; several with commas.",
+                "hash=N: hashes of processor and memory every N instructions (default 1000000), to compare two runs."
+            })
     private List<String> trace = List.of();
 
     @Option(names = "--trace-file", paramLabel = "FILE", description = "Where traces go. Default: standard error.")
@@ -343,9 +346,15 @@ final class RunCommand implements Callable<Integer> {
             return Optional.empty();
         }
         Set<TraceConfig.Kind> kinds = EnumSet.noneOf(TraceConfig.Kind.class);
+        long hashInterval = TraceConfig.DEFAULT_HASH_INTERVAL;
         try {
             for (String word : trace) {
-                kinds.add(TraceConfig.Kind.parse(word.strip()));
+                String[] parts = word.strip().split("=", 2);
+                TraceConfig.Kind kind = TraceConfig.Kind.parse(parts[0]);
+                kinds.add(kind);
+                if (parts.length == 2) {
+                    hashInterval = hashInterval(kind, parts[1]);
+                }
             }
         } catch (IllegalArgumentException e) {
             throw new CliException(ExitStatus.USAGE, "--trace: " + e.getMessage(), e);
@@ -357,25 +366,34 @@ final class RunCommand implements Callable<Integer> {
                             new BufferedOutputStream(Files.newOutputStream(traceFile), 1 << 16),
                             false,
                             StandardCharsets.UTF_8);
-            return Optional.of(new TraceOutput(kinds, out));
+            return Optional.of(new TraceOutput(kinds, hashInterval, out));
         } catch (IOException e) {
             throw new CliException(ExitStatus.HOST, "cannot write trace file " + traceFile + ": " + e.getMessage(), e);
         }
     }
 
+    private static long hashInterval(TraceConfig.Kind kind, String text) {
+        if (kind != TraceConfig.Kind.HASH || !text.matches("[1-9][0-9]{0,17}")) {
+            throw new IllegalArgumentException("only hash takes a number, of instructions: hash=1000000");
+        }
+        return Long.parseLong(text);
+    }
+
     /** Lines of a trace: buffered, since an instruction trace has millions; complete even when Ctrl-C ends us. */
     private static final class TraceOutput {
         private final Set<TraceConfig.Kind> kinds;
+        private final long hashInterval;
         private final PrintStream out;
 
-        TraceOutput(Set<TraceConfig.Kind> kinds, PrintStream out) {
+        TraceOutput(Set<TraceConfig.Kind> kinds, long hashInterval, PrintStream out) {
             this.kinds = kinds;
+            this.hashInterval = hashInterval;
             this.out = out;
             Runtime.getRuntime().addShutdownHook(new Thread(out::flush, "trace-flush"));
         }
 
         TraceConfig config() {
-            return new TraceConfig(kinds, out::println);
+            return new TraceConfig(kinds, hashInterval, out::println);
         }
 
         void close() {

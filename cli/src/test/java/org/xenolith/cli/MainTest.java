@@ -86,6 +86,8 @@ class MainTest {
         refuses(ExitStatus.USAGE, "more than this machine has", "run", "--memory", "999T");
         refuses(ExitStatus.USAGE, "512M", "run", "--memory", "lots");
         refuses(ExitStatus.USAGE, "hypercall", "run", "--trace", "everything");
+        refuses(ExitStatus.USAGE, "only hash takes a number", "run", "--trace", "event=5");
+        refuses(ExitStatus.USAGE, "hash=1000000", "run", "--trace", "hash=0");
         refuses(ExitStatus.USAGE, "--trace-file needs --trace", "run", "--trace-file", "x");
         refuses(ExitStatus.USAGE, "file:PATH", "run", "--console", "serial");
         refuses(ExitStatus.USAGE, "needs a command", "run", "--tty");

@@ -1,5 +1,7 @@
 package org.xenolith.cpu;
 
+import java.util.function.LongConsumer;
+
 /**
  * Something that executes guest instructions on a {@link VcpuState}: the interpreter, the binary translator, hardware.
  *
@@ -20,6 +22,12 @@ public interface Engine {
 
     /** Forgets cached translations of guest-physical frames whose p2m entries changed. */
     void flushTlb();
+
+    /**
+     * Names the host frames that this engine may go on writing to without asking
+     * {@link org.xenolith.memory.GuestPhysical#frameForWrite} again. Between two calls of {@link #run}.
+     */
+    void forEachWritableFrame(LongConsumer hostFrame);
 
     /** Forgets everything derived from the content of one guest frame, because somebody else than this processor wrote it. */
     void invalidateFrame(long gfn);

@@ -5,6 +5,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.IntConsumer;
 import org.xenolith.abi.E820Type;
 import org.xenolith.memory.MachineMemory;
 import org.xenolith.memory.PhysicalToMachine;
@@ -258,6 +259,12 @@ public final class DomainMemory {
         if (orphans.remove(mfn)) {
             machine.release(mfn, 1);
         }
+    }
+
+    /** Names the frames that are written, or may be, through host addresses that somebody keeps: pinned and foreign ones. */
+    synchronized void forEachKeptFrame(IntConsumer mfn) {
+        pins.keySet().forEach(mfn::accept);
+        foreign.keySet().forEach(mfn::accept);
     }
 
     /** Host address of a machine frame. */

@@ -37,16 +37,14 @@ public record DomainSettings(
         }
     }
 
-    /** A PVH domain with default limits. */
+    /** A PVH domain with default limits and an identity of its own. */
     public static DomainSettings pvh(int id, String name, int vcpus, long maxFrames) {
+        return pvh(id, name, UUID.randomUUID(), vcpus, maxFrames);
+    }
+
+    /** A PVH domain with default limits. */
+    public static DomainSettings pvh(int id, String name, UUID uuid, int vcpus, long maxFrames) {
         return new DomainSettings(
-                id,
-                name,
-                UUID.randomUUID(),
-                GuestKind.PVH,
-                vcpus,
-                maxFrames,
-                DEFAULT_EVENT_CHANNELS,
-                DEFAULT_GRANT_FRAMES);
+                id, name, uuid, GuestKind.PVH, vcpus, maxFrames, DEFAULT_EVENT_CHANNELS, DEFAULT_GRANT_FRAMES);
     }
 }

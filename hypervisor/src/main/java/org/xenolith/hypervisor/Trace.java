@@ -23,6 +23,14 @@ public interface Trace {
     /** An exception is about to be delivered; engines that can tell call it. */
     default void exception(Vcpu vcpu, int vector, long errorCode, long address) {}
 
+    /** Instructions from one {@link #checkpoint} to the next, or 0 for none; constant. */
+    default long checkpointInterval() {
+        return 0;
+    }
+
+    /** A virtual CPU has retired a multiple of {@link #checkpointInterval} instructions, and is outside its engine. */
+    default void checkpoint(Vcpu vcpu) {}
+
     /** An event channel was raised for a virtual CPU; from any thread, with locks held. */
     default void event(Vcpu vcpu, int port) {}
 }

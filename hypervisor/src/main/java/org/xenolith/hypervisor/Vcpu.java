@@ -62,6 +62,10 @@ public final class Vcpu implements World {
     private boolean vcpuInfoRegistered;
     private GuestArea timeArea;
     private long timeWritten;
+    /** Instructions retired at the last {@link Trace#checkpoint}. */
+    private long checkpoint;
+
+    private final long checkpointInterval;
     /** Vector by which events are announced through the interrupt controller, or 0. */
     private volatile int upcallVector;
 
@@ -87,6 +91,7 @@ public final class Vcpu implements World {
         state = new VcpuState();
         cpuid = new XenCpuidLeaves(domain.parts().cpuid());
         msrs = new MsrPolicy(domain.parts().cpuid());
+        checkpointInterval = domain.trace() == null ? 0 : domain.trace().checkpointInterval();
         down = id != 0;
         runstate = new Runstate(domain, down ? RunstateInfo.OFFLINE : RunstateInfo.RUNNABLE);
         if (id < SharedInfo.VCPUS) {
@@ -227,11 +232,24 @@ public final class Vcpu implements World {
         VcpuExit exit;
         startTranslating();
         try {
-            exit = engine.run(clock.budget(nextDeadline));
+            exit = engine.run(budget());
         } finally {
             translating = false;
         }
+        long retired = state.retired();
+        if (checkpointInterval > 0 && retired % checkpointInterval == 0 && retired != checkpoint) {
+            checkpoint = retired;
+            domain.trace().checkpoint(this);
+        }
         leave(exit);
+    }
+
+    /** Up to the next moment at which a turn would do something by itself: in virtual time, exactly there. */
+    private long budget() {
+        long budget = clock.budget(Math.min(nextDeadline, timeWritten + TIME_RENEWAL));
+        return checkpointInterval == 0
+                ? budget
+                : Math.min(budget, checkpointInterval - state.retired() % checkpointInterval);
     }
 
     /** The flag first, then the look at the request: one of the two sides sees the other. */

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.function.Function;
+import java.util.function.LongConsumer;
 import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.LinearMemory;
 import org.xenolith.cpu.VcpuExit;
@@ -83,6 +84,11 @@ final class FakeEngine implements Engine {
     @Override
     public void flushTlb() {
         flushes++;
+    }
+
+    @Override
+    public void forEachWritableFrame(LongConsumer hostFrame) {
+        // Nothing is cached.
     }
 
     @Override

@@ -19,6 +19,9 @@ public final class PhysicalToMachine implements GuestPhysical {
 
     private final MachineMemory machine;
     private long[][] leaves = new long[0][];
+    private volatile DirtyLog dirty;
+    /** Changes of entries so far. */
+    private volatile int changes;
 
     public PhysicalToMachine(MachineMemory machine) {
         this.machine = machine;
@@ -37,7 +40,25 @@ public final class PhysicalToMachine implements GuestPhysical {
     @Override
     public long frameForWrite(long gfn) {
         long entry = entry(gfn);
-        return (entry & READ_ONLY) != 0 ? 0 : entry;
+        if ((entry & READ_ONLY) != 0) {
+            return 0;
+        }
+        DirtyLog log = dirty;
+        if (log != null && entry != NONE) {
+            log.mark(machine.mfn(entry));
+        }
+        return entry;
+    }
+
+    /** Starts a log of frames that are written; until then there is none. Before anything is mapped. */
+    public DirtyLog startDirtyLog() {
+        dirty = new DirtyLog();
+        return dirty;
+    }
+
+    /** A number that is another one after an entry has changed. */
+    public int version() {
+        return changes;
     }
 
     /** The machine frame behind {@code gfn}, or -1. */
@@ -75,7 +96,7 @@ public final class PhysicalToMachine implements GuestPhysical {
         return leaf == null ? NONE : leaf[(int) gfn & LEAF - 1];
     }
 
-    private void set(long gfn, long entry) {
+    private synchronized void set(long gfn, long entry) {
         long index = gfn >>> LEAF_SHIFT;
         if (index < 0 || index >= 1 << 24) {
             throw new IndexOutOfBoundsException("gfn 0x" + Long.toHexString(gfn) + " is beyond 32 TiB");
@@ -86,6 +107,13 @@ public final class PhysicalToMachine implements GuestPhysical {
         if (leaves[(int) index] == null) {
             leaves[(int) index] = new long[LEAF];
         }
-        leaves[(int) index][(int) gfn & LEAF - 1] = entry;
+        long[] leaf = leaves[(int) index];
+        long old = leaf[(int) gfn & LEAF - 1] & ~READ_ONLY;
+        leaf[(int) gfn & LEAF - 1] = entry;
+        changes++;
+        if (dirty != null && old != NONE) {
+            // The frame may go back to the machine, and lose its content.
+            dirty.mark(machine.mfn(old));
+        }
     }
 }

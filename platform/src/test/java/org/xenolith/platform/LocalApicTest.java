@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongConsumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -65,6 +66,11 @@ class LocalApicTest {
 
         @Override
         public void flushTlb() {
+            // No TLB.
+        }
+
+        @Override
+        public void forEachWritableFrame(LongConsumer hostFrame) {
             // No TLB.
         }
 

@@ -1,5 +1,6 @@
 package org.xenolith.toolstack;
 
+import java.util.function.Supplier;
 import org.xenolith.services.console.ConsoleBackend;
 import org.xenolith.services.console.ConsoleSink;
 
@@ -30,6 +31,16 @@ public final class Console {
     /** Types at the guest and waits until everything found room. */
     public void inputFully(byte[] bytes) throws InterruptedException {
         backend.inputFully(bytes);
+    }
+
+    /**
+     * Takes input from a source whenever the guest has made room, on the guest's thread: so a deterministic domain gets it
+     * at the same instructions each time.
+     *
+     * @param source gives the next piece, at most 64 KiB and at once; an empty one at the end
+     */
+    public void connectInput(Supplier<byte[]> source) {
+        backend.connectInput(source);
     }
 
     /** Tells the guest the size of the terminal, in characters. */

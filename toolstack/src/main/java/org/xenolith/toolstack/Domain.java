@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -82,6 +83,10 @@ public final class Domain implements AutoCloseable {
     private Domain(DomainConfig config, KernelImage kernel) throws ImageFormatException, DomainBuildException {
         this.config = config;
         inspector = new Inspector(config.trace(), config.symbols());
+        if (config.deterministic() && config.vcpus() > 1) {
+            throw new DomainBuildException(
+                    "a deterministic guest has one virtual CPU: how several take turns is up to the host");
+        }
         Optional<String> obstacle = obstacle(config.engine(), config.vcpus());
         if (obstacle.isPresent()) {
             throw new DomainBuildException(obstacle.get());
@@ -106,7 +111,14 @@ public final class Domain implements AutoCloseable {
                     inspector::hypervisorConsole,
                     inspector.trace());
             domain = new org.xenolith.hypervisor.Domain(
-                    DomainSettings.pvh(DOMAIN_ID, config.name(), config.vcpus(), frames), parts);
+                    DomainSettings.pvh(
+                            DOMAIN_ID,
+                            config.name(),
+                            config.deterministic() ? new UUID(seeded.nextLong(), seeded.nextLong()) : UUID.randomUUID(),
+                            config.vcpus(),
+                            frames),
+                    parts);
+            inspector.watch(domain);
             BuiltGuest built = PvhBuilder.build(
                     kernel,
                     new PvhConfig(config.memoryBytes(), config.vcpus(), config.commandLine(), config.ramdisk(), 0),
@@ -191,7 +203,7 @@ public final class Domain implements AutoCloseable {
     private Engine engine(Interpreter interpreter) {
         try {
             SwitchableEngine engine =
-                    new SwitchableEngine(interpreter, config.engine().choice());
+                    new SwitchableEngine(interpreter, config.engine().choice(), config.deterministic());
             inspector.attach(interpreter);
             engines.add(engine);
             return engine;

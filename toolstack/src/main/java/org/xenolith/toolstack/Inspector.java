@@ -51,6 +51,13 @@ public final class Inspector {
         activity = new Activity(writer);
     }
 
+    /** A domain was made, and has no memory yet. */
+    void watch(Domain empty) {
+        if (writer != null) {
+            writer.watch(empty);
+        }
+    }
+
     void inspect(Domain inspected, BuiltGuest guest) {
         domain = inspected;
         view = new GuestView(

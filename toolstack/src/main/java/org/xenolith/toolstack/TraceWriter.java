@@ -10,6 +10,7 @@ import org.xenolith.cpu.core.GuestFault;
 import org.xenolith.cpu.decode.Disassembler;
 import org.xenolith.cpu.decode.Insn;
 import org.xenolith.hypervisor.Domain;
+import org.xenolith.hypervisor.StateHash;
 import org.xenolith.hypervisor.Trace;
 import org.xenolith.hypervisor.Vcpu;
 import org.xenolith.toolstack.inspect.GuestView;
@@ -29,12 +30,22 @@ final class TraceWriter implements Trace {
     private final Set<TraceConfig.Kind> kinds;
     private final Consumer<String> sink;
     private final Map<Integer, Processor> processors = new ConcurrentHashMap<>();
+    private final long hashInterval;
     private Domain domain;
     private GuestView view;
+    private StateHash hash;
 
     TraceWriter(TraceConfig config) {
         kinds = config.kinds();
+        hashInterval = config.hashInterval();
         sink = config.sink();
+    }
+
+    /** Hears of every store from now on, for the hashes. Before the domain has memory. */
+    void watch(Domain empty) {
+        if (kinds.contains(TraceConfig.Kind.HASH)) {
+            hash = new StateHash(empty.memory());
+        }
     }
 
     void inspect(Domain inspected, GuestView guest) {
@@ -132,6 +143,19 @@ final class TraceWriter implements Trace {
         if (kinds.contains(TraceConfig.Kind.INTERRUPT)) {
             line(vcpu, String.format("interrupt 0x%02x%s", vector, place(vcpu.state())));
         }
+    }
+
+    @Override
+    public long checkpointInterval() {
+        return kinds.contains(TraceConfig.Kind.HASH) ? hashInterval : 0;
+    }
+
+    @Override
+    public void checkpoint(Vcpu vcpu) {
+        line(
+                vcpu,
+                String.format(
+                        "hash cpu %016x memory %016x", StateHash.ofProcessor(vcpu.state()), hash.ofMemory(domain)));
     }
 
     @Override

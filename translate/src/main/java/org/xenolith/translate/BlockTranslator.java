@@ -5,6 +5,7 @@ import org.xenolith.cpu.decode.CodeBytes;
 import org.xenolith.cpu.decode.Decoder;
 import org.xenolith.cpu.decode.Insn;
 import org.xenolith.memory.Raw;
+import org.xenolith.translate.Emitted.Effect;
 import org.xenolith.translate.Emitted.Entry;
 import org.xenolith.translate.Emitted.Shape;
 
@@ -21,6 +22,7 @@ final class BlockTranslator {
     private static final int MAX_LENGTH = 15;
 
     private final CodeMemory memory;
+    private final boolean exact;
     private final Assembler a;
     private final Set<String> features;
     private final Decoder decoder = new Decoder();
@@ -33,12 +35,15 @@ final class BlockTranslator {
 
     /**
      * @param features names of what both the guest and the host have
+     * @param exact leave what differs between processors to the interpreter
      */
-    BlockTranslator(CodeMemory memory, Trampolines trampolines, Assembler assembler, Set<String> features) {
+    BlockTranslator(
+            CodeMemory memory, Trampolines trampolines, Assembler assembler, Set<String> features, boolean exact) {
         this.memory = memory;
         this.features = features;
+        this.exact = exact;
         a = assembler;
-        e = new Emission(trampolines, assembler);
+        e = new Emission(trampolines, assembler, exact);
         integers = new IntegerEmitter(e);
         vectors = new VectorEmitter(e);
         branches = new BranchEmitter(e);
@@ -79,9 +84,9 @@ final class BlockTranslator {
         }
     }
 
-    /** How an instruction is emitted, or null when it is not. */
+    /** How to emit an instruction, or null to hand it to the interpreter. */
     Entry entry(Insn insn) {
-        return Emitted.of(insn, features);
+        return exact && Exactness.modelSpecific(insn) ? null : Emitted.of(insn, features);
     }
 
     /**
@@ -159,9 +164,18 @@ final class BlockTranslator {
         return new TranslatedBlock(frame + offset, Math.max(1, length), count, tail, at);
     }
 
+    private void same(Insn i, Effect effect) {
+        if (exact && Exactness.inTwoSteps(i)) {
+            integers.same(i, effect, i.imm - 1);
+            integers.same(i, effect, 1);
+        } else {
+            integers.same(i, effect, i.imm);
+        }
+    }
+
     private void emit(Insn i, Entry entry) {
         switch (entry.shape()) {
-            case SAME -> integers.same(i, entry.effect());
+            case SAME -> same(i, entry.effect());
             case ENCODED -> vectors.encoded(i, entry.effect());
             case X87 -> vectors.x87(i, entry.effect());
             case FPU_CONTROL -> vectors.control(i);

@@ -15,6 +15,7 @@ import org.xenolith.cpu.VcpuState;
  *   +0x14 i32  exit word                                 +0x58 u64 FXSAVE image for x87 code
  *   +0x18 u64  linear address of the running code page   +0x60 u64 TLB table of instruction fetches
  *   +0x20 u16  flags: low byte OF, high byte as LAHF     +0x68 u64 block table by host address
+ *   +0x13 u8   AF of the flags is undefined
  *   +0x24 u32  MXCSR of the host                         +0x70 u64 journal of the jump cache
  *   +0x80      for user code: its TLB table, TLB table of fetches, jump cache, journal; +0xA0 for supervisor code
  *
@@ -32,6 +33,9 @@ final class Context {
     static final int HELD = 0x10;
     static final int LOADABLE = 0x11;
     static final int STORED = 0x12;
+    /** Not 0: AF in the flags slot is undefined, and counts as clear. */
+    static final int AF_CLEARED = 0x13;
+
     static final int EXIT = 0x14;
     static final int PAGE = 0x18;
     static final int FLAGS = 0x20;

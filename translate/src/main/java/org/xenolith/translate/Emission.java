@@ -9,6 +9,7 @@ import org.xenolith.cpu.decode.Mem;
 import org.xenolith.translate.Emitted.Effect;
 import org.xenolith.translate.Emitted.Entry;
 import org.xenolith.translate.Emitted.Shape;
+import org.xenolith.translate.Exactness.Auxiliary;
 
 /**
  * The block that is being emitted: where its flags are, how it gets at memory, how it leaves.
@@ -61,8 +62,12 @@ final class Emission {
 
     int index;
 
+    private final boolean exact;
     private boolean inHost;
     private boolean inSlot;
+    /** AF of the flags now; KEPT from the slot means that {@link Context#AF_CLEARED} knows. */
+    private Auxiliary auxiliary;
+
     /** How to compute the current flags again, when nobody but a fault can see them; null when they must be kept. */
     private FlagRecipe elided;
 
@@ -75,8 +80,9 @@ final class Emission {
     private int atScale;
     private int atDisplacement;
 
-    Emission(Trampolines trampolines, Assembler assembler) {
+    Emission(Trampolines trampolines, Assembler assembler, boolean exact) {
         this.trampolines = trampolines;
+        this.exact = exact;
         a = assembler;
     }
 
@@ -90,6 +96,7 @@ final class Emission {
         inHost = false;
         inSlot = true;
         elided = null;
+        auxiliary = Auxiliary.KEPT;
         note = null;
     }
 
@@ -156,7 +163,7 @@ final class Emission {
             a.bind(aside.label);
             if (aside.flags != null) {
                 compute(aside.flags);
-                emitSave();
+                emitSave(aside.flags.clearsAuxiliary() ? Auxiliary.CLEARED : Auxiliary.DEFINED);
             }
             if (aside.va != null) {
                 linear(aside.va);
@@ -194,17 +201,20 @@ final class Emission {
             if (!inHost) {
                 throw new IllegalStateException("flags are needed that were dead");
             }
-            emitSave();
+            emitSave(auxiliary);
             inSlot = true;
         }
     }
 
-    private void emitSave() {
+    private void emitSave(Auxiliary af) {
         a.mov(3, T0, Assembler.RAX);
         a.lahf();
         a.setcc(0, Assembler.RAX);
         a.store(1, STATE, Context.FLAGS, Assembler.RAX);
         a.mov(3, Assembler.RAX, T0);
+        if (exact && af != Auxiliary.KEPT) {
+            a.storeByte(STATE, Context.AF_CLEARED, af == Auxiliary.CLEARED ? 1 : 0);
+        }
     }
 
     /** Host flags = the flags of an instruction executed before. */
@@ -277,6 +287,10 @@ final class Emission {
         inSlot = true;
         inHost = false;
         elided = null;
+        auxiliary = Auxiliary.KEPT;
+        if (exact) {
+            a.storeByte(STATE, Context.AF_CLEARED, 0);
+        }
     }
 
     /** Brings the flags into the host's; destroys T0. */
@@ -298,18 +312,37 @@ final class Emission {
 
     /** Before an instruction that may read flags. */
     void before(Effect effect) {
-        if (effect == Effect.READS || effect == Effect.CHANGES) {
+        if (exact && Exactness.setsCarryOnly(insn())) {
+            save();
+        } else if (effect == Effect.READS || effect == Effect.CHANGES) {
             need();
         }
     }
 
     /** Behind an instruction that may set flags. */
     void after(Effect effect) {
-        if (effect == Effect.SETS || effect == Effect.CHANGES) {
+        if (exact && Exactness.setsCarryOnly(insn())) {
+            setCarry();
+        } else if (effect == Effect.SETS || effect == Effect.CHANGES) {
             inHost = true;
             inSlot = false;
             elided = effect == Effect.SETS ? FlagRecipe.of(insns, entries, index) : null;
+            Auxiliary now = exact ? Exactness.auxiliary(insn()) : Auxiliary.KEPT;
+            if (now != Auxiliary.KEPT) {
+                auxiliary = now;
+            }
         }
+    }
+
+    /** Flags slot = what it was, but for CF and OF, which are the host's. */
+    private void setCarry() {
+        a.rm(0, 0, Assembler.MAP_0F, 0x90, 0, STATE, Assembler.NONE, 0, Context.FLAGS);
+        a.setcc(Assembler.BELOW, T0);
+        a.aluMemoryImmediate(Assembler.AND, 0, STATE, Context.FLAGS + 1, ~1);
+        a.rm(0, 0, Assembler.MAP_1, 0x08, T0, STATE, Assembler.NONE, 0, Context.FLAGS + 1);
+        inHost = false;
+        inSlot = true;
+        elided = null;
     }
 
     // ---------------------------------------------------------------- leaving

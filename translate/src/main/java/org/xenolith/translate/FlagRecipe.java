@@ -35,6 +35,11 @@ record FlagRecipe(How how, int w, int a, int b, long immediate) {
         NEG
     }
 
+    /** Whether the instruction leaves AF undefined, as its kind does. */
+    boolean clearsAuxiliary() {
+        return how == How.RESULT || how == How.TEST;
+    }
+
     /** The recipe for an instruction of a block if its flags are dead and the recipe holds wherever they could be seen; or null. */
     static FlagRecipe of(List<Insn> insns, List<Entry> entries, int index) {
         FlagRecipe recipe = of(insns.get(index));

@@ -165,8 +165,8 @@ final class IntegerEmitter {
         e.after(Effect.CHANGES);
     }
 
-    /** Emits an instruction as itself. */
-    void same(Insn i, Effect effect) {
+    /** Emits an instruction as itself, but for the value of its immediate operand if it has one. */
+    void same(Insn i, Effect effect, long value) {
         Row row = i.row;
         int flags = i.lock ? Assembler.LOCK : 0;
         int w = 2;
@@ -209,7 +209,7 @@ final class IntegerEmitter {
                 flags |= lowByte(i, regSpec, host);
             }
             e.at(flags, w, map, opcode, host);
-            immediate(i, immediate);
+            immediate(i, immediate, value);
             if (regSpec != null && Emitted.writes(i, regSpec)) {
                 e.put(i.reg, host);
             }
@@ -233,7 +233,7 @@ final class IntegerEmitter {
             } else {
                 a.rr(flags, w, map, opcode, regHost, rmHost);
             }
-            immediate(i, immediate);
+            immediate(i, immediate, value);
             if (rmSpec != null && (rmHost == T0 || rmHost == T1) && Emitted.writes(i, rmSpec)) {
                 e.put(i.rm, rmHost);
             }
@@ -253,10 +253,10 @@ final class IntegerEmitter {
         a.byte1(opcode);
     }
 
-    private void immediate(Insn i, OperandSpec spec) {
+    private void immediate(Insn i, OperandSpec spec, long value) {
         if (spec != null) {
             int w = spec.size() == 'v' ? i.operandSize : spec.width(i.operandSize);
-            a.immediate(w, i.imm);
+            a.immediate(w, value);
         }
     }
 

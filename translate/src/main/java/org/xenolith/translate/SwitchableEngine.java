@@ -1,6 +1,7 @@
 package org.xenolith.translate;
 
 import java.util.Optional;
+import java.util.function.LongConsumer;
 import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.LinearMemory;
 import org.xenolith.cpu.VcpuExit;
@@ -27,6 +28,7 @@ public final class SwitchableEngine implements Engine, AutoCloseable {
     private static final long CODE_BYTES = 64L << 20;
 
     private final Interpreter interpreter;
+    private final boolean exact;
     /** Of the virtual CPU's thread, and of others while it is outside the guest; null until a run needs it. */
     private TranslatingEngine translator;
 
@@ -44,10 +46,12 @@ public final class SwitchableEngine implements Engine, AutoCloseable {
     /**
      * An engine around an interpreter, which nobody else may run from now on.
      *
+     * @param exact the translator is to give bit for bit what the interpreter gives, also where the manuals leave that open
      * @throws IllegalStateException when the host cannot do what is asked; the message is one line for people
      */
-    public SwitchableEngine(Interpreter interpreter, Choice choice) {
+    public SwitchableEngine(Interpreter interpreter, Choice choice, boolean exact) {
         this.interpreter = interpreter;
+        this.exact = exact;
         prepare(choice);
         begin(choice);
     }
@@ -115,7 +119,7 @@ public final class SwitchableEngine implements Engine, AutoCloseable {
             return;
         }
         if (translator == null) {
-            translator = new TranslatingEngine(interpreter, memory);
+            translator = new TranslatingEngine(interpreter, exact, memory);
         }
         translator.verify(next == Choice.VERIFY, address -> symbols.at(address));
         current = translator;
@@ -150,6 +154,11 @@ public final class SwitchableEngine implements Engine, AutoCloseable {
     @Override
     public void invalidateFrame(long gfn) {
         outermost().invalidateFrame(gfn);
+    }
+
+    @Override
+    public void forEachWritableFrame(LongConsumer hostFrame) {
+        outermost().forEachWritableFrame(hostFrame);
     }
 
     @Override

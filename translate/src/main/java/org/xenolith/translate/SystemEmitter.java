@@ -238,6 +238,7 @@ final class SystemEmitter {
         a.aluImmediate(Assembler.OR, 2, T1, 2);
         a.store(3, STATE, RFLAGS, T1);
         flagsToSlot();
+        e.flagsAreInSlot();
         a.load(2, T0, STATE, STAR + 4);
         a.shift(Assembler.SHR, 2, T0, 16);
         a.aluImmediate(Assembler.ADD, 2, T0, 16);
@@ -288,7 +289,7 @@ final class SystemEmitter {
 
     /**
      * MOVS and STOS upwards, with or without REP, whose operands each lie in one page; everything else goes to the
-     * interpreter, which takes it page by page.
+     * interpreter, which takes it page by page, and counts what is too long for one go as several instructions.
      */
     void string(Insn i) {
         boolean moves = (i.opcode & 0xFE) == 0xA4;

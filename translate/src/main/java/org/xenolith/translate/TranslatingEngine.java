@@ -2,6 +2,7 @@ package org.xenolith.translate;
 
 import java.util.HashSet;
 import java.util.Set;
+import java.util.function.LongConsumer;
 import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.EngineMeter;
 import org.xenolith.cpu.LinearMemory;
@@ -56,16 +57,20 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     /** Compares each block with the interpreter; null when nobody asked for it. */
     private LockStep lockStep;
 
+    /** Instructions of the last {@link #execute}, and whether an event or the budget ended it. */
     private long lastExecuted;
+
+    private boolean due;
     private long kills;
     private final Statistics statistics = new Statistics();
 
     /**
      * An engine around an interpreter, which nobody else may run from now on.
      *
+     * @param exact give bit for bit what the interpreter gives, on every host, also where the manuals leave that open
      * @param memory for its code, closed with the engine
      */
-    public TranslatingEngine(Interpreter inner, CodeMemory memory) {
+    public TranslatingEngine(Interpreter inner, boolean exact, CodeMemory memory) {
         this.inner = inner;
         this.memory = memory;
         state = inner.state();
@@ -80,7 +85,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         features.removeIf(name -> !inner.hasFeature(name));
         fpu = new HostFpu(c);
         trampolines = new Trampolines(memory, assembler, avx);
-        translator = new BlockTranslator(memory, trampolines, assembler, features);
+        translator = new BlockTranslator(memory, trampolines, assembler, features, exact);
         c.setCodeWatch(new Watch(inner.codeWatch()));
     }
 
@@ -124,6 +129,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     @Override
     public void flushTlb() {
         inner.flushTlb();
+    }
+
+    @Override
+    public void forEachWritableFrame(LongConsumer hostFrame) {
+        inner.forEachWritableFrame(hostFrame);
     }
 
     @Override
@@ -178,8 +188,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             VcpuExit exit;
             if (c.mode != 3 || inner.isTracingInstructions()) {
                 exit = inner.run(Math.min(left, OTHER_MODE_SLICE));
-            } else if (Raw.getIntVolatile(base + VcpuState.SHADOW) != 0
-                    || (Raw.getIntVolatile(base + VcpuState.EVENTS) & eventMask()) != 0) {
+            } else if (Raw.getIntVolatile(base + VcpuState.SHADOW) != 0 || eventPending()) {
                 exit = inner.step(1);
             } else if (lockStep != null) {
                 int outer = meter.begin(EngineMeter.Phase.COMPARISON);
@@ -197,6 +206,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     /** An interrupt that is not open to delivery stops nothing. */
     private int eventMask() {
         return c.flag(Flags.IF) ? -1 : ~VcpuState.EVENT_INTERRUPT;
+    }
+
+    private boolean eventPending() {
+        return (Raw.getIntVolatile(base + VcpuState.EVENTS) & eventMask()) != 0;
     }
 
     /** Runs translated code, or one hand-back; null to go on. */
@@ -224,6 +237,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         Raw.putByte(context + Context.STORED, (byte) 0);
         Raw.putLong(context + Context.IMAGE, fpu.image());
         Raw.putLong(context + Context.PAGE, state.rip() & -4096L);
+        Raw.putByte(context + Context.AF_CLEARED, (byte) 0);
         Raw.putShort(context + Context.FLAGS, (short) Context.flagsSlot(state.rflags()));
         Raw.putLong(context + Context.JUMPS, jumps().table());
         Raw.putLong(context + Context.JOURNAL, jumps().journal());
@@ -233,6 +247,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         privilege(Context.SUPERVISOR, 0, kernelJumps);
         int exit;
         int reason;
+        due = false;
         int outer = meter.begin(EngineMeter.Phase.EXITS);
         while (true) {
             meter.begin(EngineMeter.Phase.TRANSLATED_CODE);
@@ -251,7 +266,12 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             exit = Raw.getInt(context + Context.EXIT);
             reason = Context.reason(exit);
             statistics.exits[reason]++;
-            if (reason == Context.CHAIN) {
+            if ((reason == Context.CHAIN || reason == Context.LOOKUP || reason == Context.DEAD)
+                    && (Raw.getLong(context + Context.BUDGET) == 0 || eventPending())) {
+                // To look for the target would fetch from its page, and that is an access that the guest can see.
+                due = true;
+                code = 0;
+            } else if (reason == Context.CHAIN) {
                 code = chain(exit);
             } else if (reason == Context.LOOKUP) {
                 code = find(state.rip());
@@ -279,8 +299,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         meter.resume(outer);
         statistics.instructions += lastExecuted;
         Raw.putLong(base + VcpuState.RETIRED, state.retired() + lastExecuted);
-        state.setRflags(state.rflags() & ~Flags.ARITHMETIC
-                | Context.arithmetic(Raw.getShort(context + Context.FLAGS) & 0xffff));
+        long flags = Context.arithmetic(Raw.getShort(context + Context.FLAGS) & 0xffff);
+        if (Raw.getByte(context + Context.AF_CLEARED) != 0) {
+            flags &= ~Flags.AF;
+        }
+        state.setRflags(state.rflags() & ~Flags.ARITHMETIC | flags);
         if (Context.isShadowed(exit)) {
             state.setInt(VcpuState.SHADOW, 1);
         }
@@ -298,7 +321,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             case Context.INTERPRET, Context.MISS_READ, Context.MISS_WRITE -> handBack(Context.count(exit), left);
             case Context.HEAD -> left > 0 && left < Context.refund(exit) ? inner.run(left) : null;
             case Context.FPU, Context.FPU_X87 -> handBack(Context.refund(exit), left);
-            default -> handBack(1, left);
+            default -> due ? null : handBack(1, left);
         };
     }
 

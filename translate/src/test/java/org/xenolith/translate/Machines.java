@@ -38,11 +38,18 @@ final class Machines implements AutoCloseable {
     int deviceAccesses;
 
     Machines(boolean translate) {
-        this(inner -> translate ? new TranslatingEngine(inner, new CodeMemory(4 << 20)) : inner);
+        this(translate, false);
+    }
+
+    /**
+     * @param exact the translator gives what the interpreter gives, also where the manuals leave that open
+     */
+    Machines(boolean translate, boolean exact) {
+        this(inner -> translate ? new TranslatingEngine(inner, exact, new CodeMemory(4 << 20)) : inner);
     }
 
     Machines(SwitchableEngine.Choice choice) {
-        this(inner -> new SwitchableEngine(inner, choice));
+        this(inner -> new SwitchableEngine(inner, choice, false));
     }
 
     private Machines(Function<Interpreter, Engine> engines) {
@@ -53,6 +60,9 @@ final class Machines implements AutoCloseable {
                 World.class.getClassLoader(), new Class<?>[] {World.class}, (self, method, arguments) -> {
                     Class<?> type = method.getReturnType();
                     deviceAccesses += method.getName().startsWith("mmio") ? 1 : 0;
+                    if (method.getName().equals("timeStampCounter")) {
+                        return state.retired();
+                    }
                     return type == int.class
                             ? (Object) (-1)
                             : type == long.class ? (Object) 0L : type == boolean.class ? (Object) false : null;
@@ -163,6 +173,13 @@ final class Machines implements AutoCloseable {
     byte[] data() {
         byte[] copy = new byte[(int) (STACK - DATA)];
         memory.read(DATA, copy, 0, copy.length);
+        return copy;
+    }
+
+    /** The page tables. */
+    byte[] tables() {
+        byte[] copy = new byte[0x4000];
+        memory.read(0x1000, copy, 0, copy.length);
         return copy;
     }
 

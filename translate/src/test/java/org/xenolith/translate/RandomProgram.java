@@ -6,8 +6,8 @@ import java.util.SplittableRandom;
  * A random program of the integer core: every shape the translator emits, on all sixteen registers, with forward branches,
  * a subroutine, pushes and pops in pairs, in a loop counted by r13 that ends in HLT.
  *
- * <p>rbx, r12 and r14 point into the data area and r9 is a small index; nothing changes them. An instruction that leaves
- * flags undefined is followed by one that defines them all.
+ * <p>rbx, r12 and r14 point into the data area and r9 is a small index; nothing changes them. Unless asked otherwise, an
+ * instruction that leaves flags undefined is followed by one that defines them all.
  */
 final class RandomProgram {
     private static final int[] FREE = {0, 1, 2, 5, 6, 7, 8, 10, 11, 15};
@@ -16,11 +16,20 @@ final class RandomProgram {
     private static final int INDEX = 9;
 
     private final SplittableRandom random;
+    private final boolean open;
     private final Assembler a = new Assembler();
     private int subroutine;
 
     RandomProgram(SplittableRandom random) {
+        this(random, false);
+    }
+
+    /**
+     * @param open leave undefined flags as they are, and read the time, which both are what an exact engine must get right
+     */
+    RandomProgram(SplittableRandom random, boolean open) {
         this.random = random;
+        this.open = open;
     }
 
     /** The code; {@link #size} bytes of the array count. */
@@ -99,11 +108,47 @@ final class RandomProgram {
     }
 
     private void define() {
+        if (open) {
+            return;
+        }
         a.rr(0, 3, Assembler.MAP_1, 0x81, Assembler.CMP, any());
         a.int32(random.nextInt());
     }
 
+    /** What depends on the processor, and on the number of instructions. */
+    private void special() {
+        int w = 1 + random.nextInt(3);
+        switch (random.nextInt(6)) {
+            case 0 -> {
+                a.byte1(0x0F);
+                a.byte1(0x31);
+            }
+            case 1 -> {
+                if (random.nextBoolean()) {
+                    a.lahf();
+                } else {
+                    a.byte1(0x9C);
+                    a.plus(2, 0, 0x58, free(), 0);
+                }
+            }
+            case 2 -> a.byte1(random.nextBoolean() ? 0xF5 : 0xF8);
+            case 3 -> modrm(0, w, 1, 0xBC + random.nextInt(2), free(), false, free());
+            case 4 -> {
+                modrm(0, w, 1, 0xBA, 4 + random.nextInt(4), false, free());
+                a.byte1(random.nextInt(64));
+            }
+            default -> {
+                a.rr(0, w, 1, random.nextBoolean() ? 0xA4 : 0xAC, any(), free());
+                a.byte1(random.nextInt(w == 1 ? 17 : 64));
+            }
+        }
+    }
+
     private void step(boolean outer) {
+        if (open && random.nextInt(8) == 0) {
+            special();
+            return;
+        }
         int w = random.nextInt(4);
         int high = w == 0 ? 0 : 1;
         boolean bytes = w == 0;

@@ -35,6 +35,40 @@ class RandomProgramTest {
         }
     }
 
+    @Test
+    void anExactEngineGivesEveryFlagAndEveryAccessedBitThatTheInterpreterGives() {
+        SplittableRandom seeds = new SplittableRandom(SEED + 3);
+        for (int n = 0; n < 300; n++) {
+            long seed = seeds.nextLong();
+            SplittableRandom random = new SplittableRandom(seed);
+            RandomProgram program = new RandomProgram(random, true);
+            byte[] code = program.make(20 + random.nextInt(60), 1 + random.nextInt(40));
+            byte[] data = new byte[Machines.DATA_BYTES];
+            random.nextBytes(data);
+            try (Machines expected = new Machines(false, true);
+                    Machines actual = new Machines(true, true)) {
+                for (Machines m : new Machines[] {expected, actual}) {
+                    m.load(code, program.size());
+                    m.memory.write(Machines.DATA, data, 0, data.length);
+                    if (n % 3 == 0) {
+                        m.unmap(Machines.DATA + 0x1000);
+                    }
+                }
+                VcpuExit left;
+                do {
+                    long budget = 1 + random.nextInt(200);
+                    left = expected.run(budget);
+                    VcpuExit right = actual.run(budget);
+                    assertThat(right + " " + actual.registers(true))
+                            .as("seed %d", seed)
+                            .isEqualTo(left + " " + expected.registers(true));
+                } while (left instanceof VcpuExit.BudgetSpent);
+                assertThat(actual.data()).as("seed %d", seed).isEqualTo(expected.data());
+                assertThat(actual.tables()).as("seed %d", seed).isEqualTo(expected.tables());
+            }
+        }
+    }
+
     private static void compare(long seed, int missingPage, boolean slices) {
         SplittableRandom random = new SplittableRandom(seed);
         RandomProgram program = new RandomProgram(random);

@@ -66,6 +66,9 @@ public final class Cpu implements AutoCloseable {
     /** An instruction asked for the outside: the engine reads this at the block's end. */
     public Object exit;
 
+    /** The running instruction is in a block whose instructions are counted at its end: see {@link Uncounted}. */
+    public boolean uncounted;
+
     private final Tlb tlb = new Tlb();
 
     private final Paging paging = new Paging(this);
@@ -131,7 +134,7 @@ public final class Cpu implements AutoCloseable {
 
     /** Address of the TLB table that instruction fetches at a privilege level go through. */
     public long fetchTable(int privilege) {
-        return tlb.table(privilege == 3 ? Tlb.USER : Tlb.SUPERVISOR_OPEN);
+        return tlb.codeTable(privilege == 3);
     }
 
     // ---------------------------------------------------------------- registers
@@ -565,7 +568,7 @@ public final class Cpu implements AutoCloseable {
         }
         long host = systemResolve(va, bytes, Paging.READ);
         if (host == 0) {
-            return world.mmioRead(paging.gpaPage | va & 4095, bytes);
+            return deviceRead(va, bytes);
         }
         return switch (w) {
             case 0 -> Raw.getByte(host) & 0xffL;
@@ -588,7 +591,7 @@ public final class Cpu implements AutoCloseable {
         }
         long host = systemResolve(va, bytes, Paging.WRITE);
         if (host == 0) {
-            world.mmioWrite(paging.gpaPage | va & 4095, bytes, value);
+            deviceWrite(va, bytes, value);
             return;
         }
         switch (w) {
@@ -618,6 +621,21 @@ public final class Cpu implements AutoCloseable {
 
     // ---------------------------------------------------------------- slow paths
 
+    /** Loads from the device behind {@code va}, in the page of the last walk. */
+    private long deviceRead(long va, int bytes) {
+        if (uncounted) {
+            throw Uncounted.INSTANCE;
+        }
+        return world.mmioRead(paging.gpaPage | va & 4095, bytes);
+    }
+
+    private void deviceWrite(long va, int bytes, long value) {
+        if (uncounted) {
+            throw Uncounted.INSTANCE;
+        }
+        world.mmioWrite(paging.gpaPage | va & 4095, bytes, value);
+    }
+
     /** Start of the page behind {@code va}; an access into the non-canonical range faults before any page is looked at. */
     private long secondPage(long va) {
         long second = wrapLinear((va | 4095) + 1);
@@ -643,7 +661,7 @@ public final class Cpu implements AutoCloseable {
         }
         long host = resolve(va, bytes, Paging.READ, userAccess);
         if (host == 0) {
-            return world.mmioRead(paging.gpaPage | va & 4095, bytes);
+            return deviceRead(va, bytes);
         }
         return switch (bytes) {
             case 1 -> Raw.getByte(host) & 0xffL;
@@ -667,7 +685,7 @@ public final class Cpu implements AutoCloseable {
         }
         long host = resolve(va, bytes, Paging.WRITE, userAccess);
         if (host == 0) {
-            world.mmioWrite(paging.gpaPage | va & 4095, bytes, value);
+            deviceWrite(va, bytes, value);
             return;
         }
         switch (bytes) {
@@ -772,11 +790,9 @@ public final class Cpu implements AutoCloseable {
                 return 0;
             }
         }
-        boolean exec = paging.executable
-                && (userAccess ? paging.user : !(paging.user && (control(VcpuState.CR4) & Cr4.SMEP) != 0));
         boolean readable = userAccess ? paging.user : open || !paging.user;
         boolean hasCode = canWrite && code.hasCode(frame);
-        tlb.fill(table, page, frame, readable, canWrite && readable, exec, hasCode, paging.global);
+        tlb.fill(table, page, frame, readable, canWrite && readable, hasCode, paging.global);
         long host = frame + (va & 4095);
         if (access == Paging.WRITE && hasCode) {
             writingCode(host, bytes);
@@ -837,16 +853,15 @@ public final class Cpu implements AutoCloseable {
      * @return 0 when no memory is there
      */
     public long fetchPage(long va) {
-        int table = cpl == 3 ? Tlb.USER : Tlb.SUPERVISOR_OPEN;
-        long page = va & -4096L;
-        long e = Tlb.entry(fetchTable(), va);
-        if (Raw.getLong(e + Tlb.EXEC) == page) {
-            return page + Raw.getLong(e + Tlb.ADDEND);
+        boolean fromUser = cpl == 3;
+        long known = tlb.fetched(va, fromUser);
+        if (known != 0) {
+            return known;
         }
         if (longMode && va << 16 >> 16 != va) {
             throw fault(GuestFault.GP, 0);
         }
-        int error = paging.walk(va, Paging.EXEC, cpl == 3, true, true);
+        int error = paging.walk(va, Paging.EXEC, fromUser, true, true);
         if (error >= 0) {
             throw pageFault(va, error);
         }
@@ -854,19 +869,15 @@ public final class Cpu implements AutoCloseable {
         if (frame == 0) {
             return 0;
         }
-        // Only the right to execute is entered: rights to data depend on the access that asks for them.
-        if (Raw.getLong(e + Tlb.ADDEND) != frame - page || Raw.getLong(e + Tlb.READ) != page) {
-            tlb.fill(table, page, frame, false, false, true, false, paging.global);
-        } else {
-            Raw.putLong(e + Tlb.EXEC, page);
-            tlb.enterCode(table, page);
+        if (!tlb.fetch(va, fromUser, frame, paging.global)) {
+            code.mappingsChanged(true);
         }
         return frame;
     }
 
     /** Whether the page that {@link #fetchPage} has just answered for is mapped globally. */
     public boolean fetchedGlobal(long va) {
-        return tlb.isGlobal(cpl == 3 ? Tlb.USER : Tlb.SUPERVISOR_OPEN, va);
+        return tlb.fetchedGlobal(va, cpl == 3);
     }
 
     /** Walks the page tables for tools: no faults, no accessed bits, no TLB. Returns the guest-physical address or -1. */

@@ -37,7 +37,6 @@ final class Paging {
 
     boolean user;
     boolean writable;
-    boolean executable;
     boolean dirty;
     boolean global;
     /** Bytes that the mapping covers. */
@@ -60,7 +59,6 @@ final class Paging {
             gpaPage = va & 0xfffff000L;
             user = true;
             writable = true;
-            executable = true;
             dirty = true;
             global = false;
             pageSize = 4096;
@@ -135,7 +133,7 @@ final class Paging {
                 }
                 long offsetMask = (1L << shift) - 1;
                 gpaPage = (e & 0x000FFFFFFFFFF000L & ~offsetMask) | (va & offsetMask & -4096L);
-                result(u, w, x, (e & D) != 0, (e & G) != 0 && (cr4 & Cr4.PGE) != 0);
+                result(u, w, (e & D) != 0, (e & G) != 0 && (cr4 & Cr4.PGE) != 0);
                 pageSize = offsetMask + 1;
                 return -1;
             }
@@ -211,7 +209,7 @@ final class Paging {
                 gpaPage = e & 0xfffff000L;
                 pageSize = 4096;
             }
-            result(u, w, true, (e & D) != 0, (e & G) != 0 && (cr4 & Cr4.PGE) != 0);
+            result(u, w, (e & D) != 0, (e & G) != 0 && (cr4 & Cr4.PGE) != 0);
             return -1;
         }
     }
@@ -233,10 +231,9 @@ final class Paging {
         return access == WRITE && !w && (cr0 & Cr0.WP) != 0 ? 1 : 0;
     }
 
-    private void result(boolean u, boolean w, boolean x, boolean d, boolean g) {
+    private void result(boolean u, boolean w, boolean d, boolean g) {
         user = u;
         writable = w;
-        executable = x;
         dirty = d;
         global = g;
     }

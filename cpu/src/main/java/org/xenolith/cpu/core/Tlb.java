@@ -2,14 +2,21 @@ package org.xenolith.cpu.core;
 
 import java.lang.foreign.Arena;
 import java.util.Arrays;
+import java.util.function.LongConsumer;
 import org.xenolith.memory.Raw;
 
 /**
- * The software TLB: direct-mapped tables off-heap, one per access class, shared in format with translated machine code.
+ * The software TLB of data accesses: direct-mapped tables off-heap, one per access class, shared in format with
+ * translated machine code. Beside it, {@link FetchedPages} for code.
  *
  * <pre>
  *   entry, 32 bytes: +0 readTag  +8 writeTag  +16 execTag  +24 addend (host address minus virtual address)
  * </pre>
+ *
+ * <p>Tables for code have execTag only, and tables for data the other two: {@link #codeTable}.
+ *
+ * <p>What is in the tables follows from the guest's data accesses and nothing else, so that it is the same under every
+ * engine: a guest that clears accessed or dirty bits without INVLPG can see what a TLB holds.
  *
  * A tag is the virtual page address. An access of {@code size} bytes at {@code va} hits when the tag equals
  * {@code (va + size - 1) & -4096}, which an access that crosses into the next page cannot. {@link #INVALID} never matches;
@@ -38,27 +45,33 @@ public final class Tlb implements AutoCloseable {
 
     private static final int CODE_PAGES = 4096;
     private static final int CLASSES = 4;
+    /** Tables for code at CPL 0 to 2, and at CPL 3, behind those of the access classes. */
+    private static final int CODE = CLASSES;
+
+    private static final int TABLES = CLASSES + 2;
     private static final long TABLE_BYTES = (long) ENTRIES << ENTRY_SHIFT;
 
     private final Arena arena = Arena.ofShared();
     private final long tables;
     /** Slots filled since the last flush, a class at a time, so that a flush costs what was used. */
-    private final int[][] filled = new int[CLASSES][ENTRIES];
+    private final int[][] filled = new int[TABLES][ENTRIES];
 
-    private final int[] filledCount = new int[CLASSES];
+    private final int[] filledCount = new int[TABLES];
     /** Whether a slot stands in {@link #filled}. */
-    private final boolean[][] journaled = new boolean[CLASSES][ENTRIES];
+    private final boolean[][] journaled = new boolean[TABLES][ENTRIES];
 
-    private final boolean[][] global = new boolean[CLASSES][ENTRIES];
+    private final boolean[][] global = new boolean[TABLES][ENTRIES];
     private long fills;
 
+    private final FetchedPages globalCode = new FetchedPages();
+    private final FetchedPages localCode = new FetchedPages();
     private boolean localSupervisorCode;
     /** Pages of code, by the low bits of their number, that were entered since the last flush; of global and of other pages. */
     private final long[][] codePages = new long[2][CODE_PAGES / 64];
 
     public Tlb() {
-        tables = arena.allocate(CLASSES * TABLE_BYTES, 4096).address();
-        for (int i = 0; i < CLASSES; i++) {
+        tables = arena.allocate(TABLES * TABLE_BYTES, 4096).address();
+        for (int i = 0; i < TABLES; i++) {
             clear(i);
         }
     }
@@ -68,33 +81,30 @@ public final class Tlb implements AutoCloseable {
         return tables + accessClass * TABLE_BYTES;
     }
 
+    /** Address of the table that finds recently fetched code, at CPL 3 or below. What it has lost, FetchedPages still knows. */
+    public long codeTable(boolean user) {
+        return table(user ? CODE + 1 : CODE);
+    }
+
     static long entry(long table, long va) {
         return table + ((va >>> 12 & INDEX_MASK) << ENTRY_SHIFT);
     }
 
-    void fill(
-            int accessClass,
-            long vaPage,
-            long host,
-            boolean read,
-            boolean write,
-            boolean exec,
-            boolean watched,
-            boolean isGlobal) {
+    void fill(int accessClass, long vaPage, long host, boolean read, boolean write, boolean watched, boolean isGlobal) {
         fills++;
         int slot = (int) (vaPage >>> 12) & INDEX_MASK;
         long e = table(accessClass) + ((long) slot << ENTRY_SHIFT);
         Raw.putLong(e + READ, read ? vaPage : INVALID);
         Raw.putLong(e + WRITE, write ? watched ? vaPage | WATCHED : vaPage : INVALID);
-        Raw.putLong(e + EXEC, exec ? vaPage : INVALID);
         Raw.putLong(e + ADDEND, host - vaPage);
         global[accessClass][slot] = isGlobal;
-        if (exec) {
-            enterCode(accessClass, vaPage);
-        }
-        if (!journaled[accessClass][slot]) {
-            journaled[accessClass][slot] = true;
-            filled[accessClass][filledCount[accessClass]++] = slot;
+        journal(accessClass, slot);
+    }
+
+    private void journal(int table, int slot) {
+        if (!journaled[table][slot]) {
+            journaled[table][slot] = true;
+            filled[table][filledCount[table]++] = slot;
         }
     }
 
@@ -103,12 +113,52 @@ public final class Tlb implements AutoCloseable {
         return fills;
     }
 
-    /** The right to execute was given to the page in a slot. */
-    void enterCode(int accessClass, long vaPage) {
-        boolean isGlobal = isGlobal(accessClass, vaPage);
-        int page = (int) (vaPage >>> 12) & CODE_PAGES - 1;
+    /** Host address of the page that code at {@code va} was fetched from since the last flush, or 0. */
+    long fetched(long va, boolean user) {
+        long page = va & -4096L;
+        long e = entry(codeTable(user), va);
+        if (Raw.getLong(e + EXEC) == page) {
+            return page + Raw.getLong(e + ADDEND);
+        }
+        long frame = globalCode.frame(va, user);
+        boolean isGlobal = frame != 0;
+        if (!isGlobal) {
+            frame = localCode.frame(va, user);
+        }
+        if (frame != 0) {
+            enterCode(page, user, frame, isGlobal);
+        }
+        return frame;
+    }
+
+    private void enterCode(long page, boolean user, long frame, boolean isGlobal) {
+        int table = user ? CODE + 1 : CODE;
+        int slot = (int) (page >>> 12) & INDEX_MASK;
+        long e = entry(table(table), page);
+        Raw.putLong(e + EXEC, page);
+        Raw.putLong(e + ADDEND, frame - page);
+        global[table][slot] = isGlobal;
+        journal(table, slot);
+    }
+
+    /** Whether {@link #fetched} knows a page as a global one. */
+    boolean fetchedGlobal(long va, boolean user) {
+        return globalCode.frame(va, user) != 0;
+    }
+
+    /** Enters a page that code is fetched from; false when all others had to be forgotten to make room. */
+    boolean fetch(long va, boolean user, long frame, boolean isGlobal) {
+        FetchedPages pages = isGlobal ? globalCode : localCode;
+        boolean room = !pages.isFull();
+        if (!room) {
+            forgetCode();
+        }
+        pages.add(va, user, frame);
+        enterCode(va & -4096L, user, frame, isGlobal);
+        int page = (int) (va >>> 12) & CODE_PAGES - 1;
         codePages[isGlobal ? 0 : 1][page >> 6] |= 1L << page;
-        localSupervisorCode |= accessClass != USER && !isGlobal;
+        localSupervisorCode |= !user && !isGlobal;
+        return room;
     }
 
     /** False when no code can have been fetched through a linear address since the last flush of what maps it. */
@@ -124,29 +174,37 @@ public final class Tlb implements AutoCloseable {
         return answer;
     }
 
-    /** Whether the page in the slot of a linear address was mapped globally when it was filled. */
-    boolean isGlobal(int accessClass, long va) {
-        return global[accessClass][(int) (va >>> 12) & INDEX_MASK];
+    private void forgetCode() {
+        globalCode.clear();
+        localCode.clear();
+        Arrays.fill(codePages[0], 0);
+        Arrays.fill(codePages[1], 0);
+        flush(CODE);
+        flush(CODE + 1);
+    }
+
+    private void flush(int table) {
+        int[] slots = filled[table];
+        for (int i = filledCount[table] - 1; i >= 0; i--) {
+            invalidate(table(table) + ((long) slots[i] << ENTRY_SHIFT));
+            journaled[table][slots[i]] = false;
+        }
+        filledCount[table] = 0;
     }
 
     /** Forgets everything. */
     void flushAll() {
-        Arrays.fill(codePages[0], 0);
-        Arrays.fill(codePages[1], 0);
+        forgetCode();
         for (int k = 0; k < CLOSED; k++) {
-            int[] slots = filled[k];
-            for (int i = filledCount[k] - 1; i >= 0; i--) {
-                invalidate(table(k) + ((long) slots[i] << ENTRY_SHIFT));
-                journaled[k][slots[i]] = false;
-            }
-            filledCount[k] = 0;
+            flush(k);
         }
     }
 
     /** Forgets what is not global. */
     void flushNonGlobal() {
+        localCode.clear();
         Arrays.fill(codePages[1], 0);
-        for (int k = 0; k < CLOSED; k++) {
+        for (int k = 0; k < TABLES; k++) {
             int[] slots = filled[k];
             boolean[] keep = global[k];
             int kept = 0;
@@ -165,6 +223,10 @@ public final class Tlb implements AutoCloseable {
 
     /** Forgets the page at one linear address. */
     void flushPage(long va) {
+        globalCode.remove(va);
+        localCode.remove(va);
+        invalidate(entry(codeTable(false), va));
+        invalidate(entry(codeTable(true), va));
         for (int k = 0; k < CLOSED; k++) {
             invalidate(entry(table(k), va));
         }
@@ -193,6 +255,20 @@ public final class Tlb implements AutoCloseable {
                 long tag = Raw.getLong(e + WRITE);
                 if ((tag & WATCHED) != 0 && (tag & -4096L) + Raw.getLong(e + ADDEND) == hostFrame) {
                     Raw.putLong(e + WRITE, tag & -4096L);
+                }
+            }
+        }
+    }
+
+    /** Names the host frames that stores go to without coming through here again, some of them several times. */
+    public void forEachWritable(LongConsumer hostFrame) {
+        for (int k = 0; k < CLOSED; k++) {
+            int[] slots = filled[k];
+            for (int i = 0; i < filledCount[k]; i++) {
+                long e = table(k) + ((long) slots[i] << ENTRY_SHIFT);
+                long tag = Raw.getLong(e + WRITE);
+                if ((tag & INVALID) == 0) {
+                    hostFrame.accept((tag & -4096L) + Raw.getLong(e + ADDEND));
                 }
             }
         }

@@ -55,6 +55,7 @@ public final class Row {
     public final boolean lockable;
 
     public final boolean endsBlock;
+    public final boolean beginsBlock;
     public final boolean default64;
     public final boolean force64;
     public final boolean only64;
@@ -178,6 +179,7 @@ public final class Row {
         this.feature = feature;
         lockable = attributes.contains("lock");
         endsBlock = attributes.contains("end");
+        beginsBlock = attributes.contains("begin");
         default64 = attributes.contains("d64");
         force64 = attributes.contains("f64");
         only64 = attributes.contains("o64");

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import java.util.function.Predicate;
 import org.xenolith.cpu.CpuTracer;
 import org.xenolith.cpu.CpuidPolicy;
@@ -18,6 +19,7 @@ import org.xenolith.cpu.core.Cpu;
 import org.xenolith.cpu.core.Flags;
 import org.xenolith.cpu.core.GuestFault;
 import org.xenolith.cpu.core.Interrupts;
+import org.xenolith.cpu.core.Uncounted;
 import org.xenolith.cpu.decode.CodeBytes;
 import org.xenolith.cpu.decode.Decoder;
 import org.xenolith.cpu.decode.Insn;
@@ -124,6 +126,11 @@ public final class Interpreter implements Engine, AutoCloseable {
     }
 
     @Override
+    public void forEachWritableFrame(LongConsumer hostFrame) {
+        c.tlb().forEachWritable(hostFrame);
+    }
+
+    @Override
     public void invalidateFrame(long gfn) {
         long frame = c.memory.frameForRead(gfn);
         if (frame != 0) {
@@ -178,6 +185,7 @@ public final class Interpreter implements Engine, AutoCloseable {
         try {
             return loop(budget);
         } finally {
+            c.uncounted = false;
             Raw.putLong(c.base + VcpuState.RFLAGS, Flags.get(c));
             meter.addInterpreted(state.retired() - before);
             meter.resume(outer);
@@ -237,6 +245,7 @@ public final class Interpreter implements Engine, AutoCloseable {
         long efer = state.getLong(VcpuState.EFER);
         if (cr0 != seenCr0 || cr3 != seenCr3 || cr4 != seenCr4 || efer != seenEfer) {
             c.flushTlb();
+            remember();
         }
         if (stepping()) {
             state.raise(VcpuState.EVENT_STEP);
@@ -313,6 +322,7 @@ public final class Interpreter implements Engine, AutoCloseable {
                     if (n > left) {
                         break;
                     }
+                    c.uncounted = n > 1;
                     Op[] ops = block.ops;
                     int length = ops.length;
                     for (i = 0; i < length; i++) {
@@ -325,6 +335,7 @@ public final class Interpreter implements Engine, AutoCloseable {
                         return leave();
                     }
                 }
+                c.uncounted = false;
                 block = null;
                 if (left <= 0) {
                     return leave(VcpuExit.BudgetSpent.INSTANCE);
@@ -345,6 +356,7 @@ public final class Interpreter implements Engine, AutoCloseable {
                     return leave();
                 }
             } catch (GuestFault fault) {
+                c.uncounted = false;
                 if (block != null && i < block.ops.length && i >= 0) {
                     int done = Math.min(i, block.instructions);
                     left -= done;
@@ -367,6 +379,14 @@ public final class Interpreter implements Engine, AutoCloseable {
                 Raw.putLong(retiredAt, retired);
                 c.setRip(c.wrapRip(c.rip() + block.offsets[i], block.mode));
                 block = null;
+            } catch (Uncounted alone) {
+                left -= i;
+                retired += i;
+                Raw.putLong(retiredAt, retired);
+                c.setRip(c.wrapRip(c.rip() + block.offsets[i], block.mode));
+                block = null;
+                // Sends the instruction through the slow gear, which counts it by itself and then looks at events.
+                state.raise(VcpuState.EVENT_STEP);
             } catch (RuntimeException | Error e) {
                 throw e;
             } catch (Throwable e) {
@@ -382,11 +402,15 @@ public final class Interpreter implements Engine, AutoCloseable {
     }
 
     private VcpuExit leave(VcpuExit exit) {
+        remember();
+        return exit;
+    }
+
+    private void remember() {
         seenCr0 = state.getLong(VcpuState.CR0);
         seenCr3 = state.getLong(VcpuState.CR3);
         seenCr4 = state.getLong(VcpuState.CR4);
         seenEfer = state.getLong(VcpuState.EFER);
-        return exit;
     }
 
     // ---------------------------------------------------------------- events
@@ -677,12 +701,14 @@ public final class Interpreter implements Engine, AutoCloseable {
         return block;
     }
 
-    /** Starts the cache of decoded code anew: it must not grow with everything that a guest ever ran. */
+    /**
+     * Starts the cache of decoded code anew: it must not grow with everything that a guest ever ran. The TLB stays: when it
+     * forgets must not depend on how much an engine has decoded. Pages still watched there cost one slow store.
+     */
     private void forgetCode() {
         pages.clear();
         Arrays.fill(jumpTags, 0);
         Arrays.fill(jumpBlocks, null);
-        c.flushTlb();
     }
 
     private void rememberPage(long va) {
@@ -731,6 +757,7 @@ public final class Interpreter implements Engine, AutoCloseable {
                 }
                 throw fault;
             }
+            fetcher.mayCross = false;
             if (insn == null || insn.row.feature != null && !features.test(insn.row.feature)) {
                 if (count > 0) {
                     break;
@@ -739,10 +766,10 @@ public final class Interpreter implements Engine, AutoCloseable {
                         ? c.generalProtection(0)
                         : c.undefined();
             }
+            if (count > 0 && insn.row.beginsBlock) {
+                break;
+            }
             if (insn.next > pageLeft) {
-                if (count > 0) {
-                    break;
-                }
                 straddles = true;
                 ended = true;
             }
@@ -776,7 +803,10 @@ public final class Interpreter implements Engine, AutoCloseable {
         }
     }
 
-    /** Guest code as the decoder reads it; crosses into the next page only when the decoder does. */
+    /**
+     * Guest code as the decoder reads it. Only the first instruction of a block may cross into the next page, because it is
+     * executed at once: looking ahead would set the accessed bit of a page that the guest perhaps never comes to.
+     */
     private final class Fetcher implements CodeBytes {
         private long va;
         private long first;
@@ -784,9 +814,12 @@ public final class Interpreter implements Engine, AutoCloseable {
         /** Host frame of the second page, or 0 while nobody looked. */
         private long second;
 
+        private boolean mayCross;
+
         void start(long linearAddress) {
             va = linearAddress;
             second = 0;
+            mayCross = true;
             first = c.fetchPage(linearAddress);
             if (first == 0) {
                 throw c.undefined();
@@ -805,6 +838,9 @@ public final class Interpreter implements Engine, AutoCloseable {
                 return Raw.getByte(first + at) & 0xff;
             }
             if (second == 0) {
+                if (!mayCross) {
+                    throw c.undefined();
+                }
                 second = c.fetchPage(c.wrapLinear((va | 4095) + 1));
                 if (second == 0) {
                     throw c.undefined();

@@ -14,11 +14,18 @@ public final class Strings {
     /** Constant of the table for "operand size". */
     private static final int BY_OPERAND = 9;
 
-    /** Iterations (or chunks) after which the instruction ends unfinished, so that it counts against the budget of a run. */
-    private static final int MOST_ITERATIONS = 1 << 16;
+    /**
+     * Work, in elements moved one by one, after which a repeated instruction ends unfinished: about a millisecond. Then it
+     * counts as one instruction, and events are looked at as behind any other. It does not look at events itself: they
+     * come from other threads too, and instructions must not be counted differently when they do.
+     */
+    private static final int MOST_WORK = 1 << 16;
 
-    /** Iterations between two looks at pending events. */
-    private static final int EVENT_INTERVAL = 64;
+    /** What a chunk of up to a page costs, in elements. */
+    private static final int CHUNK_WORK = 16;
+
+    /** Iterations of INS and OUTS: each is a call to a device. */
+    private static final int MOST_PORT_ACCESSES = 1 << 8;
 
     private Strings() {}
 
@@ -43,13 +50,9 @@ public final class Strings {
         c.setReg(i.addressSize, register, c.reg(i.addressSize, register) + step);
     }
 
-    private static boolean eventPending(Cpu c) {
-        return Raw.getIntVolatile(c.base + VcpuState.EVENTS) != 0;
-    }
-
-    /** True when iterations must go one by one: the step trap and breakpoints come after each of them. */
-    private static boolean stepping(Cpu c) {
-        return (Raw.getIntVolatile(c.base + VcpuState.EVENTS) & VcpuState.EVENT_STEP) != 0;
+    /** Work of a repeated instruction in one go. The step trap and breakpoints come after each iteration. */
+    private static int most(Cpu c) {
+        return (Raw.getIntVolatile(c.base + VcpuState.EVENTS) & VcpuState.EVENT_STEP) != 0 ? 1 : MOST_WORK;
     }
 
     /** Ends the instruction, or leaves rip on it when iterations are left. */
@@ -71,14 +74,15 @@ public final class Strings {
             finish(c, i, true);
             return;
         }
-        boolean chunks = step > 0 && i.is64() && !stepping(c);
-        for (int n = 1; counter(c, i) != 0; n++) {
-            if (!(chunks && moveChunk(c, i, w))) {
+        int most = most(c);
+        boolean chunks = step > 0 && i.is64() && most > 1;
+        for (int work = 0; counter(c, i) != 0 && work < most; ) {
+            if (chunks && moveChunk(c, i, w)) {
+                work += CHUNK_WORK;
+            } else {
                 move(c, i, w, step);
                 advance(c, i, VcpuState.RCX, -1);
-            }
-            if ((n % EVENT_INTERVAL == 0 || n == 1) && eventPending(c) || n == MOST_ITERATIONS) {
-                break;
+                work++;
             }
         }
         finish(c, i, counter(c, i) == 0);
@@ -146,14 +150,15 @@ public final class Strings {
             finish(c, i, true);
             return;
         }
-        boolean chunks = step > 0 && i.is64() && !stepping(c);
-        for (int n = 1; counter(c, i) != 0; n++) {
-            if (!(chunks && storeChunk(c, i, w))) {
+        int most = most(c);
+        boolean chunks = step > 0 && i.is64() && most > 1;
+        for (int work = 0; counter(c, i) != 0 && work < most; ) {
+            if (chunks && storeChunk(c, i, w)) {
+                work += CHUNK_WORK;
+            } else {
                 store(c, i, w, step);
                 advance(c, i, VcpuState.RCX, -1);
-            }
-            if ((n % EVENT_INTERVAL == 0 || n == 1) && eventPending(c) || n == MOST_ITERATIONS) {
-                break;
+                work++;
             }
         }
         finish(c, i, counter(c, i) == 0);
@@ -194,17 +199,16 @@ public final class Strings {
     public static void lods(Cpu c, Insn i, int k) {
         int w = width(i, k);
         long step = step(c, w);
+        int most = most(c);
         int n = 0;
-        while (!repeated(i) || counter(c, i) != 0) {
+        while (!repeated(i) || counter(c, i) != 0 && n < most) {
             c.setReg(w, VcpuState.RAX, c.load(w, i.mem.linear(c, 1 << w, false)));
             advance(c, i, VcpuState.RSI, step);
             if (!repeated(i)) {
                 break;
             }
             advance(c, i, VcpuState.RCX, -1);
-            if (n++ % EVENT_INTERVAL == 0 && eventPending(c) || n == MOST_ITERATIONS) {
-                break;
-            }
+            n++;
         }
         finish(c, i, !repeated(i) || counter(c, i) == 0);
     }
@@ -223,13 +227,11 @@ public final class Strings {
         if (!repeated(i)) {
             compareOne(c, i, w, step, twoStrings);
         }
-        for (int n = 1; !done; n++) {
+        int most = most(c);
+        for (int n = 0; !done && n < most; n++) {
             compareOne(c, i, w, step, twoStrings);
             advance(c, i, VcpuState.RCX, -1);
             done = counter(c, i) == 0 || Flags.zf(c) != i.rep;
-            if ((n % EVENT_INTERVAL == 0 || n == 1) && eventPending(c) || n == MOST_ITERATIONS) {
-                break;
-            }
         }
         finish(c, i, done);
     }
@@ -251,7 +253,9 @@ public final class Strings {
         long step = step(c, w);
         int port = (int) c.reg(1, VcpuState.RDX);
         SystemInsns.checkPort(c, port, 1 << w);
-        while (!repeated(i) || counter(c, i) != 0) {
+        int most = Math.min(most(c), MOST_PORT_ACCESSES);
+        int n = 0;
+        while (!repeated(i) || counter(c, i) != 0 && n < most) {
             long va = destination(c, i, 1 << w, true);
             c.checkWritable(va, 1 << w);
             c.store(w, va, c.world.portIn(port, 1 << w) & 0xffffffffL);
@@ -260,9 +264,7 @@ public final class Strings {
                 break;
             }
             advance(c, i, VcpuState.RCX, -1);
-            if (eventPending(c)) {
-                break;
-            }
+            n++;
         }
         finish(c, i, !repeated(i) || counter(c, i) == 0);
     }
@@ -272,16 +274,16 @@ public final class Strings {
         long step = step(c, w);
         int port = (int) c.reg(1, VcpuState.RDX);
         SystemInsns.checkPort(c, port, 1 << w);
-        while (!repeated(i) || counter(c, i) != 0) {
+        int most = Math.min(most(c), MOST_PORT_ACCESSES);
+        int n = 0;
+        while (!repeated(i) || counter(c, i) != 0 && n < most) {
             c.world.portOut(port, 1 << w, (int) c.load(w, i.mem.linear(c, 1 << w, false)));
             advance(c, i, VcpuState.RSI, step);
             if (!repeated(i)) {
                 break;
             }
             advance(c, i, VcpuState.RCX, -1);
-            if (eventPending(c)) {
-                break;
-            }
+            n++;
         }
         finish(c, i, !repeated(i) || counter(c, i) == 0);
     }

@@ -102,7 +102,8 @@ class InstructionTableTest {
                             "nonoracle",
                             "align",
                             "st",
-                            "ulp");
+                            "ulp",
+                            "begin");
         }
     }
 }

@@ -6,9 +6,10 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongSupplier;
 import org.xenolith.cpu.World;
 
-/** Ports that log, MSRs in a map, interrupts from a queue, and a clock that only counts. */
+/** Ports that log, MSRs in a map, interrupts from a queue, and a clock that only counts unless a test brings another one. */
 public final class TestWorld implements World {
     /** Port accesses in order: {@code out 80 1 ff}, {@code in 60 1}, hexadecimal. */
     public final List<String> log = new ArrayList<>();
@@ -20,7 +21,13 @@ public final class TestWorld implements World {
     /** Vectors of external interrupts that wait. */
     public final Deque<Integer> interrupts = new ArrayDeque<>();
 
+    /** Runs at each access to a device. */
+    public Runnable onDevice = () -> {};
+
     private long clock;
+    /** What the time-stamp counter shows. */
+    public LongSupplier timeStampCounter = () -> clock += 1000;
+
     private int priority;
 
     @Override
@@ -36,12 +43,14 @@ public final class TestWorld implements World {
 
     @Override
     public long mmioRead(long gpa, int bytes) {
+        onDevice.run();
         log.add("read " + Long.toHexString(gpa) + " " + bytes);
         return -1;
     }
 
     @Override
     public void mmioWrite(long gpa, int bytes, long value) {
+        onDevice.run();
         log.add("write " + Long.toHexString(gpa) + " " + bytes + " " + Long.toHexString(value));
     }
 
@@ -73,7 +82,7 @@ public final class TestWorld implements World {
 
     @Override
     public long timeStampCounter() {
-        return clock += 1000;
+        return timeStampCounter.getAsLong();
     }
 
     @Override

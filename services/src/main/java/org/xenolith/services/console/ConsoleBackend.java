@@ -5,6 +5,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.xenolith.abi.ConsoleRing;
 import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.Raw;
@@ -41,6 +42,9 @@ public final class ConsoleBackend {
     private final byte[] queue = new byte[INPUT_QUEUE];
     private int queueStart;
     private int queued;
+    /** Where the queue is filled from when it is empty, or null. */
+    private Supplier<byte[]> source;
+
     private boolean closed;
 
     private final AtomicLong outputBytes = new AtomicLong();
@@ -107,6 +111,24 @@ public final class ConsoleBackend {
     }
 
     /**
+     * Takes input from a source, whenever the guest has made room and no other input is queued: at moments, and in pieces,
+     * that follow from what the guest does.
+     *
+     * @param newSource gives the next piece, at most {@link #INPUT_QUEUE} bytes and at once; an empty one at the end
+     */
+    public void connectInput(Supplier<byte[]> newSource) {
+        inputLock.lock();
+        try {
+            source = newSource;
+        } finally {
+            inputLock.unlock();
+        }
+        if (refill()) {
+            notifyGuest.run();
+        }
+    }
+
+    /**
      * Queues all of the input, waiting for the guest to read where needed; returns early when the console is closed.
      */
     public void inputFully(byte[] bytes) throws InterruptedException {
@@ -153,6 +175,7 @@ public final class ConsoleBackend {
         try {
             closed = true;
             queued = 0;
+            source = null;
             inputRoom.signalAll();
         } finally {
             inputLock.unlock();
@@ -222,7 +245,7 @@ public final class ConsoleBackend {
         boolean wrong = false;
         inputLock.lock();
         try {
-            long ring = queued == 0 ? 0 : memory.frameForWrite(gfn);
+            long ring = queued == 0 && source == null ? 0 : memory.frameForWrite(gfn);
             if (ring != 0) {
                 int consumer = Raw.getIntVolatile(ring + ConsoleRing.IN_CONS);
                 int producer = Raw.getIntVolatile(ring + ConsoleRing.IN_PROD);
@@ -231,7 +254,7 @@ public final class ConsoleBackend {
                     producer = consumer;
                 }
                 int room = ConsoleRing.IN_SIZE - (producer - consumer);
-                while (room > 0 && queued > 0) {
+                while (room > 0 && (queued > 0 || pull())) {
                     int at = producer & ConsoleRing.IN_SIZE - 1;
                     int piece = Math.min(
                             Math.min(room, queued), Math.min(ConsoleRing.IN_SIZE - at, INPUT_QUEUE - queueStart));
@@ -254,6 +277,15 @@ public final class ConsoleBackend {
             protocolError("input");
         }
         return moved;
+    }
+
+    private boolean pull() {
+        byte[] piece = source == null ? new byte[0] : source.get();
+        if (piece.length == 0) {
+            source = null;
+        }
+        enqueue(piece, 0, piece.length);
+        return queued > 0;
     }
 
     private void protocolError(String direction) {

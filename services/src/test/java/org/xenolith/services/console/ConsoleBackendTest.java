@@ -165,6 +165,31 @@ class ConsoleBackendTest {
         assertThat(errors).isEmpty();
     }
 
+    @Test
+    void aSourceGivesItsPiecesWhenTheGuestHasMadeRoom() {
+        SplittableRandom random = Seed.random("aSourceGivesItsPiecesWhenTheGuestHasMadeRoom");
+        byte[] in = Seed.bytes(random, 5000);
+        int[] given = {0};
+        console.connectInput(() -> {
+            int from = given[0];
+            given[0] = Math.min(from + 1500, in.length);
+            return Arrays.copyOfRange(in, from, given[0]);
+        });
+        assertThat(notified).isEqualTo(1);
+        // The ring is full, and not more was taken from the source than it took to fill it.
+        assertThat(given[0]).isEqualTo(1500);
+        ByteArrayOutputStream read = new ByteArrayOutputStream();
+        for (int pieces = 0; read.size() < in.length && pieces < 100; pieces++) {
+            read.writeBytes(guestReads(700));
+            console.onGuestEvent();
+        }
+        assertThat(read.toByteArray()).isEqualTo(in);
+        console.onGuestEvent();
+        assertThat(guestReads(1)).isEmpty();
+        assertThat(console.input(in, 0, 3)).isEqualTo(3);
+        assertThat(guestReads(10)).hasSize(3);
+    }
+
     private int guestWrites(byte[] bytes) {
         int producer = memory.getInt(ConsoleRing.OUT_PROD);
         int room = ConsoleRing.OUT_SIZE - (producer - memory.getInt(ConsoleRing.OUT_CONS));

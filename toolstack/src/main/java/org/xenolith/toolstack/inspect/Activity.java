@@ -63,6 +63,18 @@ public final class Activity implements Trace {
     }
 
     @Override
+    public long checkpointInterval() {
+        return next == null ? 0 : next.checkpointInterval();
+    }
+
+    @Override
+    public void checkpoint(Vcpu vcpu) {
+        if (next != null) {
+            next.checkpoint(vcpu);
+        }
+    }
+
+    @Override
     public void event(Vcpu vcpu, int port) {
         events.increment();
         if (next != null) {
