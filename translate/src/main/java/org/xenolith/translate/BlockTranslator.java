@@ -1,5 +1,6 @@
 package org.xenolith.translate;
 
+import java.util.HashSet;
 import java.util.Set;
 import org.xenolith.cpu.decode.CodeBytes;
 import org.xenolith.cpu.decode.Decoder;
@@ -18,10 +19,14 @@ import org.xenolith.translate.Emitted.Shape;
 final class BlockTranslator {
     private static final int MOST = 40;
     private static final int MOST_HANDED_BACK = 16;
+    private static final int MOST_SPLITS = 1 << 14;
     /** Of an instruction. */
     private static final int MAX_LENGTH = 15;
 
     private final CodeMemory memory;
+    /** Host addresses of guest instructions that share no probe, because that failed too often. */
+    private final Set<Long> splits = new HashSet<>();
+
     private final boolean exact;
     private final Assembler a;
     private final Set<String> features;
@@ -84,6 +89,14 @@ final class BlockTranslator {
         }
     }
 
+    /** From now on the accesses of the instruction at a host address share no probe with others. */
+    void split(long host) {
+        if (splits.size() == MOST_SPLITS) {
+            splits.clear();
+        }
+        splits.add(host);
+    }
+
     /** How to emit an instruction, or null to hand it to the interpreter. */
     Entry entry(Insn insn) {
         return exact && Exactness.modelSpecific(insn) ? null : Emitted.of(insn, features);
@@ -144,9 +157,10 @@ final class BlockTranslator {
         long tail = length > left ? bytes.tail : 0;
         a.start(memory.next());
         if (count > 0) {
+            e.plan(at -> splits.contains(frame + at));
             e.head(tail);
             for (int index = 0; index < count; index++) {
-                e.index = index;
+                e.begin(index);
                 emit(e.insns.get(index), e.entries.get(index));
             }
         }

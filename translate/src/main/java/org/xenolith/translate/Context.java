@@ -18,9 +18,10 @@ import org.xenolith.cpu.VcpuState;
  *   +0x13 u8   AF of the flags is undefined
  *   +0x24 u32  MXCSR of the host                         +0x70 u64 journal of the jump cache
  *   +0x80      for user code: its TLB table, TLB table of fetches, jump cache, journal; +0xA0 for supervisor code
+ *   +0xC0      addends of pages that accesses of a block share, u64 each
  *
  *   exit word: bits 0-3 reason, 4-15 offset in the code page, 16-21 instructions charged and not executed,
- *              22-24 log2 of the access size, 25-29 instructions for the interpreter, 30 the access must be aligned,
+ *              22-24 log2 of the access size or {@link #GROUP}, 25-29 instructions for the interpreter, 30 the access must be aligned,
  *              31 the instruction is in the shadow of STI
  * </pre>
  *
@@ -53,6 +54,7 @@ final class Context {
 
     static final int USER = 0x80;
     static final int SUPERVISOR = 0xA0;
+    static final int GROUPS = 0xC0;
     /** Slots that belong to the running privilege, in the order of {@link #USER} and {@link #SUPERVISOR}. */
     private static final int[] PRIVILEGED = {TABLE, FETCH_TABLE, JUMPS, JOURNAL};
 
@@ -84,6 +86,9 @@ final class Context {
     static final int TIME = 9;
 
     static final int REASONS = 10;
+
+    /** In place of a size: the bytes of a group, whose number is in {@link #TARGET}. */
+    static final int GROUP = 7;
 
     /** {@code mov dword [r14+EXIT], imm32; call exit}. */
     static final int SITE_BYTES = 13;

@@ -2,6 +2,7 @@ package org.xenolith.translate;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntPredicate;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.core.Tlb;
 import org.xenolith.cpu.decode.Insn;
@@ -46,7 +47,15 @@ final class Emission {
      * @param call a trampoline to call and then retry, or 0
      */
     private record Aside(
-            int label, int exit, Place va, int retry, FlagRecipe flags, X87Note note, int loadable, long call) {}
+            int label,
+            int exit,
+            Place va,
+            int retry,
+            FlagRecipe flags,
+            X87Note note,
+            int loadable,
+            long call,
+            int groupBytes) {}
 
     /** The last x87 instruction, whose address and opcode are not in the state block yet. */
     record X87Note(int offset, int opcode) {}
@@ -72,6 +81,10 @@ final class Emission {
     private FlagRecipe elided;
 
     private X87Note note;
+
+    private final AccessPlan plan = new AccessPlan(this);
+    /** Accesses of the current instruction that were probed for. */
+    private int probed;
 
     /** Where the last probe left the operand. */
     private int atBase;
@@ -104,6 +117,21 @@ final class Emission {
         return insns.get(index);
     }
 
+    /**
+     * All instructions are known.
+     *
+     * @param alone says of an instruction's offset in the page that its accesses share no probe
+     */
+    void plan(IntPredicate alone) {
+        plan.make(alone);
+    }
+
+    /** The next instruction is going to be emitted. */
+    void begin(int number) {
+        index = number;
+        probed = 0;
+    }
+
     // ---------------------------------------------------------------- head and asides
 
     /**
@@ -116,7 +144,7 @@ final class Emission {
         int label = a.label();
         a.aluMemoryImmediate(Assembler.SUB, 3, STATE, Context.BUDGET, count);
         a.jcc(Assembler.LESS, label);
-        asides.add(new Aside(label, Context.exit(Context.HEAD, start, count, 0, 0), null, -1, null, null, 0, 0));
+        asides.add(new Aside(label, Context.exit(Context.HEAD, start, count, 0, 0), null, -1, null, null, 0, 0, 0));
         if (tail != 0) {
             int elsewhere = a.label();
             a.load(3, T0, STATE, Context.PAGE);
@@ -129,7 +157,7 @@ final class Emission {
             a.alu(Assembler.CMP, 3, T0, T1);
             a.jcc(Assembler.NE, elsewhere);
             asides.add(new Aside(
-                    elsewhere, Context.exit(Context.INTERPRET, start, count, 0, 1), null, -1, null, null, 0, 0));
+                    elsewhere, Context.exit(Context.INTERPRET, start, count, 0, 1), null, -1, null, null, 0, 0, 0));
         }
         int fpu = 0;
         for (Entry entry : entries) {
@@ -154,7 +182,7 @@ final class Emission {
         a.byte1(bit);
         a.jcc(Assembler.E, label);
         int exit = Context.exit(reason, start, insns.size(), 0, 0);
-        asides.add(new Aside(label, exit, null, retry, null, null, bit, load));
+        asides.add(new Aside(label, exit, null, retry, null, null, bit, load, 0));
     }
 
     /** Emits everything that was put aside. */
@@ -168,6 +196,9 @@ final class Emission {
             if (aside.va != null) {
                 linear(aside.va);
                 a.store(3, STATE, Context.VA, T0);
+            }
+            if (aside.groupBytes != 0) {
+                a.storeImmediate(2, STATE, Context.TARGET, aside.groupBytes);
             }
             if (aside.note != null) {
                 emitNote(aside.note);
@@ -363,7 +394,7 @@ final class Emission {
     /** A label; who jumps there with the flags saved has the current instruction executed by the interpreter. */
     int refuse() {
         int label = a.label();
-        asides.add(new Aside(label, exit(Context.INTERPRET, 0, 1), null, -1, null, note, 0, 0));
+        asides.add(new Aside(label, exit(Context.INTERPRET, 0, 1), null, -1, null, note, 0, 0, 0));
         return label;
     }
 
@@ -502,25 +533,51 @@ final class Emission {
     }
 
     void probe(Place p, int bytes, boolean write) {
-        probe(p, bytes, write, false);
+        probe(AccessPlan.access(p, bytes, write, false));
     }
 
     /**
-     * Looks a place up in the TLB; behind it the operand is where {@link #at} looks for it, and T0 is free. Saves flags and
-     * destroys them.
-     *
-     * @param bytes of the access, at most 64
-     * @param aligned to go to the interpreter, which raises #GP, when the address is not a multiple of {@code bytes}
+     * Looks a place up in the TLB, or finds it beside one that was; behind it the operand is where {@link #at} looks for it,
+     * and T0 is free. Saves flags and destroys them. Where an aligned access is not, the interpreter raises #GP.
      */
-    void probe(Place p, int bytes, boolean write, boolean aligned) {
-        clobber();
-        int retry = a.label();
-        a.bind(retry);
-        linear(p);
-        if (!p.mapped()) {
-            a.store(3, STATE, Context.VA, T0);
+    void probe(AccessPlan.Access access) {
+        Place p = access.place;
+        AccessPlan.Access planned = plan.access(index, probed++);
+        if (planned == null) {
+            clobber();
+            int retry = a.label();
+            a.bind(retry);
+            linear(p);
+            if (!p.mapped()) {
+                a.store(3, STATE, Context.VA, T0);
+            }
+            lookUp(p.mapped() ? p : null, access.bytes, access.write, access.aligned, retry);
+            operand(p, 0);
+            return;
         }
-        lookUp(p.mapped() ? p : null, bytes, write, aligned, retry);
+        AccessPlan.Group group = planned.group;
+        int slot = Context.GROUPS + group.slot * 8;
+        if (planned.leads) {
+            Place all = new Place(-1, p.base, p.index, p.scale, planned.groupDisplacement());
+            clobber();
+            int retry = a.label();
+            a.bind(retry);
+            linear(all);
+            if (!p.mapped()) {
+                a.store(3, STATE, Context.VA, T0);
+            }
+            lookUpGroup(p.mapped() ? all : null, group, retry);
+            a.store(3, STATE, slot, T1);
+            operand(p, p.displacement - all.displacement);
+        } else if (p.mapped()) {
+            a.load(3, T1, STATE, slot);
+            operand(p, 0);
+        } else {
+            offset(p);
+            a.load(3, T1, STATE, slot);
+            a.lea(T1, T1, T0, 0, 0);
+            at(0);
+        }
     }
 
     /**
@@ -545,17 +602,39 @@ final class Emission {
         a.lea(T0, T0, T1, w, 0);
         a.store(3, STATE, Context.VA, T0);
         lookUp(null, 1 << w, write, false, retry);
+        a.aluMemory(Assembler.ADD, 3, T1, STATE, Context.VA);
+        at(0);
     }
 
     /**
-     * The probe of the linear address in T0.
+     * The probe of the linear address in T0: T1 = addend.
      *
      * @param simple the place, when it can be computed again; else the address is in {@link Context#VA}
      */
     private void lookUp(Place simple, int bytes, boolean write, boolean aligned, int retry) {
-        int miss = a.label();
+        int sizeLog2 = 32 - Integer.numberOfLeadingZeros(bytes - 1);
+        int exit = exit(write ? Context.MISS_WRITE : Context.MISS_READ, sizeLog2, 1);
+        compareTag(bytes, write, aligned ? bytes : 1, aside(aligned ? Context.aligned(exit) : exit, simple, retry, 0));
+    }
+
+    private void lookUpGroup(Place simple, AccessPlan.Group group, int retry) {
+        int exit = exit(group.writes() ? Context.MISS_WRITE : Context.MISS_READ, Context.GROUP, 1);
+        compareTag(
+                group.bytes(),
+                group.writes(),
+                group.aligned() ? 16 : 1,
+                aside(group.aligned() ? Context.aligned(exit) : exit, simple, retry, group.bytes()));
+    }
+
+    private int aside(int exit, Place va, int retry, int groupBytes) {
+        int label = a.label();
+        asides.add(new Aside(label, exit, va, retry, inSlot ? null : elided, note, 0, 0, groupBytes));
+        return label;
+    }
+
+    private void compareTag(int bytes, boolean write, int alignment, int miss) {
         // The slot of the access's last byte and the page of its first: a tag fits both only inside one page.
-        if (bytes == 1 || aligned) {
+        if (bytes == 1 || alignment == bytes) {
             a.mov(3, T1, T0);
         } else {
             a.lea(T1, T0, Assembler.NONE, 0, bytes - 1);
@@ -564,38 +643,42 @@ final class Emission {
         a.aluImmediate(Assembler.AND, 2, T1, Tlb.INDEX_MASK << Tlb.ENTRY_SHIFT);
         a.aluMemory(Assembler.ADD, 3, T1, STATE, Context.TABLE);
         // What is left of a misaligned address is no tag.
-        a.aluImmediate(Assembler.AND, 3, T0, aligned ? -4096 | bytes - 1 : -4096);
+        a.aluImmediate(Assembler.AND, 3, T0, -4096 | alignment - 1);
         a.aluMemory(Assembler.CMP, 3, T0, T1, write ? Tlb.WRITE : Tlb.READ);
         a.jcc(Assembler.NE, miss);
         a.load(3, T1, T1, Tlb.ADDEND);
-        operand(simple);
-        int sizeLog2 = 32 - Integer.numberOfLeadingZeros(bytes - 1);
-        int exit = exit(write ? Context.MISS_WRITE : Context.MISS_READ, sizeLog2, 1);
-        asides.add(new Aside(
-                miss, aligned ? Context.aligned(exit) : exit, simple, retry, inSlot ? null : elided, note, 0, 0));
     }
 
-    /** T1 is the addend of an operand's page: says where {@link #at} finds the operand. */
-    private void operand(Place simple) {
-        atBase = T1;
-        atIndex = Assembler.NONE;
-        atScale = 0;
-        atDisplacement = 0;
-        if (simple == null) {
-            a.aluMemory(Assembler.ADD, 3, T1, STATE, Context.VA);
+    /**
+     * T1 is the addend of an operand's page: says where {@link #at} finds the operand. Changes no flags.
+     *
+     * @param beyond of an address that is not simple: distance from {@link Context#VA}
+     */
+    private void operand(Place p, int beyond) {
+        if (!p.mapped()) {
+            a.load(3, T0, STATE, Context.VA);
+            a.lea(T1, T1, T0, 0, 0);
+            at(beyond);
             return;
         }
-        atDisplacement = simple.displacement;
-        int base = simple.base == VcpuState.ZERO ? Assembler.NONE : Context.host(simple.base / 8);
-        if (simple.index == VcpuState.ZERO) {
+        at(p.displacement);
+        int base = p.base == VcpuState.ZERO ? Assembler.NONE : Context.host(p.base / 8);
+        if (p.index == VcpuState.ZERO) {
             atIndex = base;
         } else {
             if (base >= 0) {
-                a.alu(Assembler.ADD, 3, T1, base);
+                a.lea(T1, T1, base, 0, 0);
             }
-            atIndex = Context.host(simple.index / 8);
-            atScale = simple.scale;
+            atIndex = Context.host(p.index / 8);
+            atScale = p.scale;
         }
+    }
+
+    private void at(int displacement) {
+        atBase = T1;
+        atIndex = Assembler.NONE;
+        atScale = 0;
+        atDisplacement = displacement;
     }
 
     /** An instruction on the operand of the last probe. */

@@ -200,8 +200,7 @@ final class IntegerEmitter {
         }
         int map = row.map;
         if (i.mem != null && rmSpec != null) {
-            int size = rmSpec.width(i.operandSize);
-            e.probe(e.place(i.mem), 1 << size, Emitted.writes(i, rmSpec));
+            e.probe(operand(i, e.place(i.mem)));
             e.before(effect);
             int host = reg;
             if (regSpec != null) {
@@ -242,6 +241,20 @@ final class IntegerEmitter {
             }
         }
         e.after(effect);
+    }
+
+    /** The memory operand of an instruction that {@link #same} emits, or null. */
+    static AccessPlan.Access operand(Insn i, Place place) {
+        for (OperandSpec spec : i.row.operands) {
+            switch (spec.kind()) {
+                case RM, MEM, OFFSET -> {
+                    return AccessPlan.access(
+                            place, 1 << spec.width(i.operandSize), Emitted.writes(i, spec), false);
+                }
+                default -> {}
+            }
+        }
+        return null;
     }
 
     private void accumulator(int w, int opcode) {

@@ -1,6 +1,8 @@
 package org.xenolith.translate;
 
+import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.LongConsumer;
 import org.xenolith.cpu.Engine;
@@ -36,6 +38,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     private static final long OTHER_MODE_SLICE = 1 << 12;
     private static final int CANONICAL_SHIFT = 16;
+    private static final int MOST_GROUP_FAILURES = 4;
 
     private final VcpuState state;
     private final Interpreter inner;
@@ -54,6 +57,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private final Linear linear = new Linear();
     private final byte[] patch = new byte[Context.SITE_BYTES];
     private final EngineMeter meter;
+    /** By host address of a guest instruction. */
+    private final Map<Long, Integer> groupFailures = new HashMap<>();
+
     /** Compares each block with the interpreter; null when nobody asked for it. */
     private LockStep lockStep;
 
@@ -502,14 +508,23 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     /** Fills the TLB for a missed access; false when the interpreter must execute the instruction. */
     private boolean fill(int exit, boolean write) {
-        long va = Raw.getLong(context + Context.VA);
-        int bytes = 1 << Context.sizeLog2(exit);
+        boolean group = Context.sizeLog2(exit) == Context.GROUP;
+        int bytes = group ? Raw.getInt(context + Context.TARGET) : 1 << Context.sizeLog2(exit);
+        int alignment = !Context.isAligned(exit) ? 1 : group ? 16 : bytes;
+        boolean filled = fill(Raw.getLong(context + Context.VA), bytes, alignment, write);
+        if (group && !filled) {
+            groupFailed(Raw.getLong(context + Context.PAGE) + Context.offset(exit));
+        }
+        return filled;
+    }
+
+    private boolean fill(long va, int bytes, int alignment, boolean write) {
         long page = va & -4096L;
         if ((va + bytes - 1 & -4096L) != page) {
             statistics.crossings++;
             return false;
         }
-        if (Context.isAligned(exit) && (va & bytes - 1) != 0) {
+        if ((va & alignment - 1) != 0) {
             return false;
         }
         long entry = c.dataTable() + ((va >>> 12 & Tlb.INDEX_MASK) << Tlb.ENTRY_SHIFT) + (write ? Tlb.WRITE : Tlb.READ);
@@ -519,6 +534,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             return false;
         }
         long before = kills;
+        long flushes = c.tlb().flushes();
         long cr2 = state.getLong(VcpuState.CR2);
         try {
             if (write) {
@@ -531,11 +547,23 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             state.setLong(VcpuState.CR2, cr2);
             return false;
         }
-        boolean filled = kills == before && Raw.getLong(entry) == page;
+        // A block may not go on when what it has found before is not so any more.
+        boolean filled = kills == before && c.tlb().flushes() == flushes && Raw.getLong(entry) == page;
         if (!filled) {
             statistics.unfilled++;
         }
         return filled;
+    }
+
+    /** A group of accesses did not lie in one page of one kind: when that goes on, each gets its own probe. */
+    private void groupFailed(long rip) {
+        long frame = fetch(rip);
+        long host = frame + (rip & 4095);
+        if (frame != 0 && groupFailures.merge(host, 1, Integer::sum) == MOST_GROUP_FAILURES) {
+            groupFailures.remove(host);
+            translator.split(host);
+            pages.written(frame, (int) rip & 4095, 1);
+        }
     }
 
     // ---------------------------------------------------------------- invalidation

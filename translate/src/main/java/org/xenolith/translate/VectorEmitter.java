@@ -3,6 +3,7 @@ package org.xenolith.translate;
 import org.xenolith.cpu.decode.Insn;
 import org.xenolith.cpu.decode.OperandSpec;
 import org.xenolith.cpu.decode.OperandSpec.Access;
+import org.xenolith.cpu.decode.OperandSpec.Kind;
 import org.xenolith.cpu.decode.Row;
 import org.xenolith.translate.Emission.Place;
 import org.xenolith.translate.Emitted.Effect;
@@ -44,20 +45,11 @@ final class VectorEmitter {
 
     void encoded(Insn i, Effect effect) {
         Row row = i.row;
-        OperandSpec memory = null;
-        int immediates = 0;
-        for (OperandSpec spec : row.operands) {
-            switch (spec.kind()) {
-                case RM, MEM, XMM_RM, MMX_RM -> memory = i.mem == null ? memory : spec;
-                case IMM -> immediates++;
-                default -> {}
-            }
-        }
+        AccessPlan.Access memory = i.mem == null ? null : operand(i, e.place(i.mem));
         if (memory != null) {
-            int bytes = bytes(i, memory);
-            boolean aligned = bytes == 16 && (row.has("align") || row.lockable);
-            e.probe(e.place(i.mem), bytes, memory.access() != Access.READ || row.lockable, aligned);
+            e.probe(memory);
         }
+        boolean immediate = row.operands.stream().anyMatch(spec -> spec.kind() == Kind.IMM);
         e.before(effect);
         // Behind a probe T1 is the operand's address; without one it is free for the r/m register.
         int reg = Math.max(row.digit, 0);
@@ -101,13 +93,29 @@ final class VectorEmitter {
         } else {
             a.rr(flags, width(i), row.map, i.opcode, reg, rm);
         }
-        if (immediates > 0) {
+        if (immediate) {
             a.byte1((int) i.imm);
         }
         if (result >= 0) {
             e.put(result, scratchOf(i, result));
         }
         e.after(effect);
+    }
+
+    /** The memory operand of an instruction that {@link #encoded} emits, or null. */
+    static AccessPlan.Access operand(Insn i, Place place) {
+        Row row = i.row;
+        for (OperandSpec spec : row.operands) {
+            switch (spec.kind()) {
+                case RM, MEM, XMM_RM, MMX_RM -> {
+                    int bytes = bytes(i, spec);
+                    boolean aligned = bytes == 16 && (row.has("align") || row.lockable);
+                    return AccessPlan.access(place, bytes, spec.access() != Access.READ || row.lockable, aligned);
+                }
+                default -> {}
+            }
+        }
+        return null;
     }
 
     private static int bytes(Insn i, OperandSpec spec) {

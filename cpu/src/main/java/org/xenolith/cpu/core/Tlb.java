@@ -62,6 +62,7 @@ public final class Tlb implements AutoCloseable {
 
     private final boolean[][] global = new boolean[TABLES][ENTRIES];
     private long fills;
+    private long flushes;
 
     private final FetchedPages globalCode = new FetchedPages();
     private final FetchedPages localCode = new FetchedPages();
@@ -192,8 +193,14 @@ public final class Tlb implements AutoCloseable {
         filledCount[table] = 0;
     }
 
+    /** How often anything was forgotten on somebody's demand. */
+    public long flushes() {
+        return flushes;
+    }
+
     /** Forgets everything. */
     void flushAll() {
+        flushes++;
         forgetCode();
         for (int k = 0; k < CLOSED; k++) {
             flush(k);
@@ -202,6 +209,7 @@ public final class Tlb implements AutoCloseable {
 
     /** Forgets what is not global. */
     void flushNonGlobal() {
+        flushes++;
         localCode.clear();
         Arrays.fill(codePages[1], 0);
         for (int k = 0; k < TABLES; k++) {
@@ -223,6 +231,7 @@ public final class Tlb implements AutoCloseable {
 
     /** Forgets the page at one linear address. */
     void flushPage(long va) {
+        flushes++;
         globalCode.remove(va);
         localCode.remove(va);
         invalidate(entry(codeTable(false), va));
