@@ -164,7 +164,9 @@ class BootIT {
                 String name = changes++ % 2 == 0 ? "translate" : "interpret";
                 assertThat(monitor.execute("engine " + name)).contains(name);
             }
-            assertThat(outcome).as(() -> out.toString(StandardCharsets.UTF_8)).isInstanceOf(DomainOutcome.PowerOff.class);
+            assertThat(outcome)
+                    .as(() -> out.toString(StandardCharsets.UTF_8))
+                    .isInstanceOf(DomainOutcome.PowerOff.class);
             assertThat(report.exitStatus()).hasValue(7);
             assertThat(out.toString(StandardCharsets.UTF_8)).contains("20 " + SEQUENCE_SUM);
             assertThat(changes).as("changes of engine").isGreaterThan(4);
