@@ -24,7 +24,6 @@ import org.xenolith.services.loader.ImageFormatException;
 import org.xenolith.toolstack.Domain;
 import org.xenolith.toolstack.DomainConfig;
 import org.xenolith.toolstack.DomainOutcome;
-import org.xenolith.toolstack.EngineKind;
 import org.xenolith.toolstack.Monitor;
 
 /**
@@ -193,16 +192,11 @@ final class GuestRun {
         }
     }
 
-    private String engineName() {
-        EngineKind kind = config.engine();
-        return (kind == EngineKind.AUTO ? EngineKind.INTERPRET : kind).toString();
-    }
-
     /** Runs the guest to its end; the result is the process's exit status. */
     int run() throws InterruptedException, IOException {
         if (terminal != null) {
             System.err.println("xeno: " + config.kernel().getFileName() + ", " + new MemorySize(config.memoryBytes())
-                    + ", engine " + engineName() + "; Ctrl-] leaves, Ctrl-\\ opens the monitor");
+                    + ", engine " + config.engine().here() + "; Ctrl-] leaves, Ctrl-\\ opens the monitor");
             terminal.onResize((columns, rows) -> {
                 Attempt attempt = current;
                 if (attempt != null) {

@@ -115,7 +115,8 @@ final class RunCommand implements Callable<Integer> {
             names = "--engine",
             paramLabel = "NAME",
             description =
-                    "Runs the instructions: ${COMPLETION-CANDIDATES}. translate is fast and experimental; auto is interpret. Default: auto",
+                    "Runs the instructions: ${COMPLETION-CANDIDATES}. translate is fast and needs x86-64 Linux; verify compares it with"
+                            + " interpret; auto is translate where that can run. Default: auto",
             defaultValue = "auto")
     private EngineKind engine;
 

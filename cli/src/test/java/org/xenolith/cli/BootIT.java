@@ -2,21 +2,35 @@ package org.xenolith.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.xenolith.image.DebianPackages;
+import org.xenolith.image.GuestReport;
+import org.xenolith.image.GuestSession;
 import org.xenolith.image.ImageException;
 import org.xenolith.image.Progress;
+import org.xenolith.toolstack.Domain;
+import org.xenolith.toolstack.DomainConfig;
+import org.xenolith.toolstack.DomainOutcome;
+import org.xenolith.toolstack.EngineKind;
+import org.xenolith.toolstack.Monitor;
 
 /** Boots Debian's stock kernels the way a person does, through the command line, and looks at output and exit status. */
 class BootIT {
     private static final int BOOT_SECONDS = 180;
+    private static final int VERIFY_SECONDS = 1200;
+    /** Of {@code seq 1 20000}. */
+    private static final String SEQUENCE_SUM = "f6351f5ead9a700e34275480b3856ea738122a7c57bdeb744a631251c069587a";
 
     private static DebianPackages packages;
     private static DebianPackages.Kernel cloud;
@@ -106,10 +120,7 @@ class BootIT {
 
     @Test
     void theTranslatingEngineRunsACommandAndTellsWhatItDid() throws Exception {
-        Assumptions.assumeTrue(
-                System.getProperty("os.name").equals("Linux")
-                        && System.getProperty("os.arch").equals("amd64"),
-                "skipped: the translating engine needs Linux on x86-64");
+        assumeTranslator();
         String command = "seq 1 1000 | sha256sum; exit 9";
         try (Guest guest = Guest.start("run", "--engine", "translate", "--stats", "--", "sh", "-c", command)) {
             guest.endInput().ends(9, BOOT_SECONDS);
@@ -121,6 +132,66 @@ class BootIT {
                             "% translated code",
                             "handed to the interpreter most often");
         }
+    }
+
+    @Test
+    void theEngineChangesUnderLoadAndTheResultsStayRight() throws Exception {
+        assumeTranslator();
+        GuestSession session = GuestSession.pipe(List.of(
+                "sh",
+                "-c",
+                "seq 1 20000 > /n; for i in $(seq 20); do gzip -c /n | gunzip | sha256sum; done | uniq -c; exit 7"));
+        DomainConfig config = DomainConfig.of(cloud.image())
+                .engine(EngineKind.INTERPRET)
+                .commandLine(session.kernelParameters() + " panic=-1")
+                .ramdisk(session.system(packages.busybox()).build())
+                .build();
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        try (Domain domain = Domain.create(config)) {
+            GuestReport report = new GuestReport(() -> {}, () -> {});
+            domain.onDebugPort(report::accept);
+            domain.console().connect((bytes, offset, length) -> {
+                out.write(bytes, offset, length);
+                return length;
+            });
+            domain.start();
+            Monitor monitor = domain.monitor();
+            long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(BOOT_SECONDS);
+            DomainOutcome outcome = null;
+            int changes = 0;
+            while (outcome == null && System.nanoTime() < end) {
+                outcome = domain.await(1);
+                String name = changes++ % 2 == 0 ? "translate" : "interpret";
+                assertThat(monitor.execute("engine " + name)).contains(name);
+            }
+            assertThat(outcome)
+                    .as(() -> out.toString(StandardCharsets.UTF_8))
+                    .isInstanceOf(DomainOutcome.PowerOff.class);
+            assertThat(report.exitStatus()).hasValue(7);
+            assertThat(out.toString(StandardCharsets.UTF_8)).contains("20 " + SEQUENCE_SUM);
+            assertThat(changes).as("changes of engine").isGreaterThan(4);
+        }
+    }
+
+    /** Slow: a boot under both engines takes minutes. */
+    @Test
+    @Tag("slow")
+    void aBootUnderBothEnginesShowsNoDifference() throws Exception {
+        assumeTranslator();
+        String command = "seq 1 1000 | sha256sum; echo 7 | awk '{ print $1 / 2 }'; exit 9";
+        String[] run = {"run", "--engine", "verify", "--boot-timeout", "0", "--stats", "--", "sh", "-c", command};
+        try (Guest guest = Guest.start(run)) {
+            guest.endInput().ends(9, VERIFY_SECONDS);
+            assertThat(guest.text())
+                    .isEqualTo("67d4ff71d43921d5739f387da09746f405e425b07d727e4c69d029461d1f051f  -\n3.5\n");
+            assertThat(guest.errors()).contains("on processor 0 (verify)", "blocks run by both engines");
+        }
+    }
+
+    private static void assumeTranslator() {
+        Assumptions.assumeTrue(
+                EngineKind.AUTO.here() == EngineKind.TRANSLATE,
+                "skipped: the translating engine needs Linux on x86-64 and executable memory");
     }
 
     @Test

@@ -24,7 +24,9 @@ public final class EngineMeter {
         TRANSLATION("translation"),
         TRANSLATED_CODE("translated code"),
         /** Looking up and chaining blocks, filling the TLB, way in and way out. */
-        EXITS("exits of translated code");
+        EXITS("exits of translated code"),
+        /** Saving, taking back and comparing what two engines did. */
+        COMPARISON("comparison of engines");
 
         private final String text;
 

@@ -25,6 +25,13 @@ public sealed interface VcpuExit {
     /** A fault while delivering a double fault, or in the modes where that is the end: the processor is shut down. */
     record TripleFault(String reason) implements VcpuExit {}
 
+    /**
+     * Two engines that were to do the same did not; the state is the one before.
+     *
+     * @param report what differed: a line, and then as many as it takes
+     */
+    record Disagreement(String report) implements VcpuExit {}
+
     /** A debugger's breakpoint or single step: nothing the guest sees. */
     record Debug() implements VcpuExit {
         public static final Debug INSTANCE = new Debug();

@@ -6,7 +6,8 @@ import org.xenolith.abi.ShutdownReason;
  * Why a domain stopped.
  *
  * @param reason a {@link ShutdownReason}
- * @param message one line for people when the hypervisor stopped the domain; empty when the guest asked
+ * @param message for people when the hypervisor stopped the domain: a line, and details behind it; empty when the
+ *     guest asked
  * @param vcpu the virtual CPU that asked or failed, or -1
  * @param cause the defect of our own that stopped the domain, or null
  */

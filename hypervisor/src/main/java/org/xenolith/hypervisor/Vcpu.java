@@ -276,6 +276,8 @@ public final class Vcpu implements World {
                 domain.stop(new ShutdownDetail(
                         (int) domain.hvmParam(HvmParam.TRIPLE_FAULT_REASON), "triple fault: " + reason, id, null));
             }
+            case VcpuExit.Disagreement(String report) ->
+                domain.stop(new ShutdownDetail(ShutdownReason.CRASH, report, id, null));
             case VcpuExit.Debug() -> domain.crash(this, "debug exit without a debugger");
         }
     }

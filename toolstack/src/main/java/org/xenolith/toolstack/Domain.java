@@ -2,7 +2,9 @@ package org.xenolith.toolstack;
 
 import java.io.IOException;
 import java.security.SecureRandom;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -44,6 +46,7 @@ import org.xenolith.services.xenstore.DomainEntries;
 import org.xenolith.services.xenstore.XenStore;
 import org.xenolith.services.xenstore.XenStoreRing;
 import org.xenolith.translate.NativeAtomics;
+import org.xenolith.translate.SwitchableEngine;
 import org.xenolith.translate.TranslatingEngine;
 
 /**
@@ -73,6 +76,9 @@ public final class Domain implements AutoCloseable {
     private final ConsoleBackend consoleBackend;
     private final XenStoreRing storeRing;
     private final Inspector inspector;
+    /** By number of the virtual CPU. */
+    private final List<SwitchableEngine> engines = new ArrayList<>();
+
     private final AtomicBoolean destroyed = new AtomicBoolean();
     private final CompletableFuture<DomainOutcome> outcome;
     private volatile IntConsumer debugPort = value -> {};
@@ -81,7 +87,14 @@ public final class Domain implements AutoCloseable {
     private Domain(DomainConfig config, KernelImage kernel) throws ImageFormatException, DomainBuildException {
         this.config = config;
         inspector = new Inspector(config.trace(), config.symbols());
-        checkEngine();
+        if (config.deterministic() && config.vcpus() > 1) {
+            throw new DomainBuildException(
+                    "a deterministic guest has one virtual CPU: how several take turns is up to the host");
+        }
+        Optional<String> obstacle = obstacle(config.engine(), config.vcpus());
+        if (obstacle.isPresent()) {
+            throw new DomainBuildException(obstacle.get());
+        }
         long frames = (config.memoryBytes() >>> 12) + EXTRA_FRAMES;
         machine = new MachineMemory(frames << 12);
         try {
@@ -161,6 +174,7 @@ public final class Domain implements AutoCloseable {
                     consoleBackend,
                     (rows, columns) -> store.write(entries.home() + "/control/console-size", rows + " " + columns));
             inspector.inspect(domain, built);
+            engines.forEach(engine -> engine.nameAddresses(inspector.view().names()));
             outcome = domain.shutdownFuture().thenApply(this::outcome);
         } catch (ImageFormatException | DomainBuildException | RuntimeException e) {
             machine.close();
@@ -177,7 +191,7 @@ public final class Domain implements AutoCloseable {
     public static void prepare() {
         InsnTable.get();
         new MachineMemory(1).close();
-        if (translates()) {
+        if (SwitchableEngine.obstacle().isEmpty()) {
             TranslatingEngine.prepare();
         }
     }
@@ -199,47 +213,29 @@ public final class Domain implements AutoCloseable {
         }
     }
 
-    private static boolean translates() {
-        return System.getProperty("os.name").equals("Linux")
-                && System.getProperty("os.arch").equals("amd64");
-    }
-
-    private void checkEngine() throws DomainBuildException {
-        if (config.engine() == EngineKind.TRANSLATE && !translates()) {
-            throw new DomainBuildException(
-                    "the translating engine runs on Linux on x86-64 only; choose the engine " + EngineKind.INTERPRET);
-        }
-        if (config.deterministic() && config.vcpus() > 1) {
-            throw new DomainBuildException(
-                    "a deterministic guest has one virtual CPU: how several take turns is up to the host");
-        }
-        if (config.engine() == EngineKind.TRANSLATE
-                && config.trace().isPresent()
-                && config.trace().get().kinds().contains(TraceConfig.Kind.INSN)) {
-            throw new DomainBuildException(
-                    "instructions can be traced on the engine " + EngineKind.INTERPRET + " only");
-        }
+    private static Optional<String> obstacle(EngineKind kind, int vcpus) {
+        return kind == EngineKind.VERIFY && vcpus > 1
+                ? Optional.of("the engine " + kind + " compares what one virtual CPU does, and there are " + vcpus)
+                : Optional.empty();
     }
 
     private Engine engine(Interpreter interpreter, SharedCode shared) {
-        inspector.attach(interpreter);
         if (shared != null) {
             interpreter.share(shared);
-        }
-        if (config.engine() != EngineKind.TRANSLATE) {
-            if (shared != null && translates()) {
+            if (SwitchableEngine.obstacle().isEmpty()) {
                 useHostAtomics(interpreter);
             }
-            return interpreter;
         }
         try {
-            return new TranslatingEngine(interpreter, config.deterministic());
+            SwitchableEngine engine =
+                    new SwitchableEngine(interpreter, config.engine().choice(), config.deterministic());
+            inspector.attach(interpreter);
+            engines.add(engine);
+            return engine;
         } catch (IllegalStateException e) {
             interpreter.close();
             throw new MachineMemoryException(
-                    "the host gives no executable memory (" + e.getMessage() + "); choose the engine "
-                            + EngineKind.INTERPRET,
-                    e);
+                    e.getMessage() + "; choose the engine " + EngineKind.INTERPRET + " or " + EngineKind.AUTO, e);
         }
     }
 
@@ -250,6 +246,29 @@ public final class Domain implements AutoCloseable {
             // The few locked instructions that need them stop the other virtual CPUs instead: slower, and as right.
             interpreter.cpu().setHostAtomics(null);
         }
+    }
+
+    /**
+     * Changes who executes the instructions, while the guest runs or is paused: each virtual CPU changes at its next entry
+     * into its engine.
+     *
+     * @throws IllegalStateException when that is not possible; the message is one line for people
+     */
+    public void changeEngine(EngineKind kind) {
+        obstacle(kind, config.vcpus()).ifPresent(text -> {
+            throw new IllegalStateException(text);
+        });
+        SwitchableEngine.Choice choice = kind.choice();
+        engines.forEach(engine -> engine.change(choice));
+    }
+
+    /** Who executes the instructions of a virtual CPU from its next entry into the engine on; never {@link EngineKind#AUTO}. */
+    public EngineKind engine(int vcpu) {
+        return switch (engines.get(vcpu).choice()) {
+            case INTERPRET -> EngineKind.INTERPRET;
+            case TRANSLATE -> EngineKind.TRANSLATE;
+            case VERIFY -> EngineKind.VERIFY;
+        };
     }
 
     /** What the domain was made of. */
@@ -337,7 +356,7 @@ public final class Domain implements AutoCloseable {
             return new DomainOutcome.Destroyed();
         }
         if (!detail.message().isEmpty()) {
-            // A defect's message may have several lines; a reason has one.
+            // The lines behind the first are details.
             String reason = detail.message().lines().findFirst().orElse("");
             return new DomainOutcome.Crash(reason, inspector.crashReport(detail, reason), detail.cause() != null);
         }

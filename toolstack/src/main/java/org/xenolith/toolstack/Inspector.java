@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.xenolith.abi.RunstateInfo;
 import org.xenolith.cpu.EngineMeter;
 import org.xenolith.cpu.VcpuState;
@@ -218,8 +219,17 @@ public final class Inspector {
                 domain.vcpus().size(),
                 vcpu(id).engine().name(),
                 domain.clock().now() / 1e9);
+        String details = detail.cause() != null
+                ? ""
+                : detail.message().lines().skip(1).map(line -> line + "\n").collect(Collectors.joining());
         return CrashReport.format(
-                "guest \"" + domain.settings().name() + "\": " + reason, processor, state, view, detail.cause(), DEBUG);
+                "guest \"" + domain.settings().name() + "\": " + reason,
+                details,
+                processor,
+                state,
+                view,
+                detail.cause(),
+                DEBUG);
     }
 
     /**

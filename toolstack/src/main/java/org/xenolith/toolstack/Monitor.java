@@ -81,6 +81,8 @@ public final class Monitor implements AutoCloseable {
                     a -> activity().hypercalls()),
             new Command(
                     "stats", "", "instructions, speed, engines, memory; more from the second time on", a -> stats()),
+            new Command(
+                    "engine", "[NAME]", "who executes the instructions; interpret, translate or verify", this::engine),
             new Command("cpu", "[NUMBER]", "chooses a processor", this::chooseCpu),
             new Command("step s", "[COUNT]", "executes instructions, and pauses", this::step),
             new Command("pause", "", "stops the guest until 'continue'", a -> pause()),
@@ -329,6 +331,27 @@ public final class Monitor implements AutoCloseable {
                 "%,14d  KiB of memory belong to the guest%n",
                 inspector.domain().memory().ownedFrames() * 4));
         return s.append(activity().counters()).toString();
+    }
+
+    private String engine(List<String> arguments) {
+        if (!arguments.isEmpty()) {
+            try {
+                domain.changeEngine(EngineKind.valueOf(arguments.getFirst().toUpperCase(Locale.ROOT)));
+            } catch (IllegalArgumentException e) {
+                throw new Mistake("no engine '" + arguments.getFirst() + "': interpret, translate or verify");
+            } catch (IllegalStateException e) {
+                throw new Mistake(e.getMessage());
+            }
+        }
+        StringBuilder s = new StringBuilder();
+        for (Vcpu vcpu : inspector.domain().vcpus()) {
+            String now = vcpu.engine().name();
+            String next = domain.engine(vcpu.id()).toString();
+            s.append("processor ").append(vcpu.id()).append(": ").append(now);
+            s.append(now.equals(next) ? "" : ", " + next + " from its next instruction on")
+                    .append('\n');
+        }
+        return s.toString();
     }
 
     private String chooseCpu(List<String> arguments) {

@@ -1,13 +1,21 @@
 package org.xenolith.toolstack;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.EnumSet;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.xenolith.services.builder.DomainBuildException;
+import org.xenolith.translate.SwitchableEngine;
 
 @Timeout(60)
 class MonitorTest {
@@ -70,6 +78,68 @@ class MonitorTest {
             assertThat(monitor.isPaused()).isTrue();
             monitor.close();
             runOn(domain);
+        }
+    }
+
+    @Test
+    void theEngineChangesWhileTheGuestRunsAndWhileItIsPaused() throws Exception {
+        assumeTrue(SwitchableEngine.obstacle().isEmpty(), "skipped: this host runs no translated code");
+        Path kernel = TinyKernel.write(directory, TinyKernel.SPIN);
+        try (Domain domain = Domain.create(DomainConfig.of(kernel)
+                .memoryBytes(16 << 20)
+                .engine(EngineKind.INTERPRET)
+                .build())) {
+            domain.start();
+            runOn(domain);
+            Monitor monitor = domain.monitor();
+            assertThat(monitor.execute("engine")).isEqualTo("processor 0: interpret\n");
+            for (String name : new String[] {"translate", "verify", "interpret"}) {
+                assertThat(monitor.execute("engine " + name))
+                        .startsWith("processor 0: ")
+                        .endsWith(", " + name + " from its next instruction on\n");
+                runOn(domain);
+                assertThat(monitor.execute("engine")).isEqualTo("processor 0: " + name + "\n");
+                assertThat(domain.engine(0)).hasToString(name);
+            }
+            monitor.execute("pause");
+            domain.changeEngine(EngineKind.TRANSLATE);
+            assertThat(domain.engine(0)).isEqualTo(EngineKind.TRANSLATE);
+            monitor.execute("continue");
+            runOn(domain);
+            assertThat(monitor.execute("engine")).isEqualTo("processor 0: translate\n");
+            assertThat(monitor.execute("engine warp")).isEqualTo("no engine 'warp': interpret, translate or verify\n");
+        }
+    }
+
+    @Test
+    void verifyIsRefusedForSeveralVirtualCpus() throws Exception {
+        Path kernel = TinyKernel.write(directory, TinyKernel.SPIN);
+        DomainConfig.Builder config =
+                DomainConfig.of(kernel).memoryBytes(16 << 20).vcpus(2);
+        assertThatThrownBy(() -> Domain.create(config.engine(EngineKind.VERIFY).build()))
+                .isInstanceOf(DomainBuildException.class)
+                .hasMessage("the engine verify compares what one virtual CPU does, and there are 2");
+        try (Domain domain = Domain.create(config.engine(EngineKind.AUTO).build())) {
+            assertThatThrownBy(() -> domain.changeEngine(EngineKind.VERIFY))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageStartingWith("the engine verify compares");
+        }
+    }
+
+    @Test
+    void aTraceOfInstructionsRunsUnderTheAutomaticEngine() throws Exception {
+        List<String> lines = Collections.synchronizedList(new ArrayList<>());
+        Path kernel = TinyKernel.write(directory, TinyKernel.SPIN);
+        try (Domain domain = Domain.create(DomainConfig.of(kernel)
+                .memoryBytes(16 << 20)
+                .engine(EngineKind.AUTO)
+                .trace(new TraceConfig(EnumSet.of(TraceConfig.Kind.INSN), lines::add))
+                .build())) {
+            domain.start();
+            while (lines.size() < 100) {
+                Thread.sleep(1);
+            }
+            assertThat(lines.get(99)).containsAnyOf("inc", "jmp");
         }
     }
 

@@ -98,12 +98,8 @@ final class BlockTranslator {
     }
 
     /** How to emit an instruction, or null to hand it to the interpreter. */
-    private Entry entry(Insn insn) {
+    Entry entry(Insn insn) {
         return exact && Exactness.modelSpecific(insn) ? null : Emitted.of(insn, features);
-    }
-
-    boolean emits(Insn insn) {
-        return entry(insn) != null;
     }
 
     /**
@@ -148,7 +144,7 @@ final class BlockTranslator {
         if (!ended && count < MOST && position < left) {
             while (handBack < MOST_HANDED_BACK && !ended && position < left) {
                 Insn insn = decoder.decode(bytes, position, 3);
-                if (insn == null || insn.next > left || handBack > 0 && emits(insn)) {
+                if (insn == null || insn.next > left || handBack > 0 && entry(insn) != null) {
                     break;
                 }
                 position = insn.next;
@@ -180,7 +176,7 @@ final class BlockTranslator {
         e.asides();
         byte[] code = a.finish();
         long at = memory.add(code, a.size());
-        return new TranslatedBlock(frame + offset, Math.max(1, length), tail, at);
+        return new TranslatedBlock(frame + offset, Math.max(1, length), count, tail, at);
     }
 
     private void same(Insn i, Effect effect) {

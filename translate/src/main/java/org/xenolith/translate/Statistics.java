@@ -12,6 +12,13 @@ final class Statistics {
     long killed;
     long flushes;
     long handedBack;
+    /** Blocks on which both engines agreed, */
+    long compared;
+    /** differed where the architecture leaves it open, */
+    long undefined;
+    /** or could not be brought to one instruction. */
+    long unsettled;
+
     /** TLB misses that the interpreter had to deal with: the access crosses pages, */
     long crossings;
     /** stores to a page that holds code, */
@@ -41,6 +48,11 @@ final class Statistics {
         line(s, blocks, "blocks translated");
         line(s, killed, "blocks overwritten by the guest");
         line(s, flushes, "times the code memory was full");
+        if (compared > 0) {
+            line(s, compared, "blocks run by both engines with the same result");
+            line(s, undefined, "blocks run by both engines that differed in what is undefined only");
+            line(s, unsettled, "blocks left to the interpreter because they changed under way");
+        }
         line(s, pages, "pages with translated code");
         line(s, codeBytes >> 10, "KiB of code");
         return s.toString();

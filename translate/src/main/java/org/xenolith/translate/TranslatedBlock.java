@@ -1,6 +1,7 @@
 package org.xenolith.translate;
 
 import java.util.Arrays;
+import org.xenolith.memory.Raw;
 
 /** A translated run of guest instructions with one entry, inside one page. */
 final class TranslatedBlock {
@@ -8,6 +9,8 @@ final class TranslatedBlock {
     final long host;
     /** Guest bytes that it was made from, at least one. */
     final int length;
+    /** Guest instructions that it executes itself; 0 for a block that only hands back. */
+    final int instructions;
     /** Host frame that its only instruction reaches into behind the end of the first one's, or 0. */
     final long tail;
     /** Address of the emitted code. */
@@ -19,11 +22,18 @@ final class TranslatedBlock {
     TranslatedBlock nextInBucket;
     boolean dead;
 
-    TranslatedBlock(long host, int length, long tail, long code) {
+    TranslatedBlock(long host, int length, int instructions, long tail, long code) {
         this.host = host;
         this.length = length;
+        this.instructions = instructions;
         this.tail = tail;
         this.code = code;
+    }
+
+    /** A byte of the guest code, unsigned; behind its end what happens to be there. */
+    int at(int offset) {
+        int at = ((int) host & 4095) + offset;
+        return at < 4096 ? Raw.getByte(host + offset) & 0xff : tail == 0 ? 0 : Raw.getByte(tail + at - 4096) & 0xff;
     }
 
     /** Guest bytes in the frame of the first one. */

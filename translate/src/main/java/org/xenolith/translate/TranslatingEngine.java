@@ -5,7 +5,6 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.LongConsumer;
-import org.xenolith.cpu.CpuTracer;
 import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.EngineMeter;
 import org.xenolith.cpu.LinearMemory;
@@ -16,6 +15,7 @@ import org.xenolith.cpu.core.Cpu;
 import org.xenolith.cpu.core.Flags;
 import org.xenolith.cpu.core.GuestFault;
 import org.xenolith.cpu.core.Tlb;
+import org.xenolith.cpu.decode.Disassembler;
 import org.xenolith.cpu.decode.Insn;
 import org.xenolith.cpu.decode.OperandSpec;
 import org.xenolith.cpu.interpret.Interpreter;
@@ -29,7 +29,6 @@ import org.xenolith.memory.Raw;
  * single-stepping and every instruction that {@link Emitted} does not list are the interpreter's.
  */
 public final class TranslatingEngine implements Engine, AutoCloseable {
-    private static final long CODE_BYTES = 64L << 20;
     private static final long BLOCK_BYTES = 64 << 10;
     /**
      * Instructions of one entry. Events are looked at between entries only, so this is what an interrupt from outside and a
@@ -61,7 +60,13 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     /** By host address of a guest instruction. */
     private final Map<Long, Integer> groupFailures = new HashMap<>();
 
-    private boolean traced;
+    /** Compares each block with the interpreter; null when nobody asked for it. */
+    private LockStep lockStep;
+
+    /** Instructions of the last {@link #execute}, and whether an event or the budget ended it. */
+    private long lastExecuted;
+
+    private boolean due;
     private long kills;
     private final Statistics statistics = new Statistics();
 
@@ -69,24 +74,16 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
      * An engine around an interpreter, which nobody else may run from now on.
      *
      * @param exact give bit for bit what the interpreter gives, on every host, also where the manuals leave that open
-     * @throws IllegalStateException when the host gives no executable memory
+     * @param memory for its code, closed with the engine
      */
-    public TranslatingEngine(Interpreter inner, boolean exact) {
-        this(inner, exact, CODE_BYTES);
-    }
-
-    TranslatingEngine(Interpreter inner, long codeBytes) {
-        this(inner, false, codeBytes);
-    }
-
-    TranslatingEngine(Interpreter inner, boolean exact, long codeBytes) {
+    public TranslatingEngine(Interpreter inner, boolean exact, CodeMemory memory) {
         this.inner = inner;
+        this.memory = memory;
         state = inner.state();
         c = inner.cpu();
         meter = inner.meter();
         base = c.base;
         context = base + Context.BIAS;
-        memory = new CodeMemory(codeBytes);
         Set<String> features = new HashSet<>(HostProcessor.features(memory, assembler));
         boolean avx = features.contains("AVX");
         // Java tells the time, whatever the host's processor can.
@@ -113,7 +110,29 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     @Override
     public String name() {
-        return "translate";
+        return lockStep == null ? "translate" : "verify";
+    }
+
+    /**
+     * From the next {@link #run} on, compares each block with the interpreter, or no longer does.
+     *
+     * @param symbols names addresses in the report
+     */
+    void verify(boolean on, Disassembler.Symbols symbols) {
+        if (lockStep != null) {
+            lockStep.close();
+        }
+        lockStep = on ? new LockStep(this, inner, statistics, symbols) : null;
+    }
+
+    /** Changes whenever blocks go away, so that a block found before is not to be run. */
+    long kills() {
+        return kills;
+    }
+
+    /** Where the emitted code is, for tests. */
+    CodeMemory memory() {
+        return memory;
     }
 
     @Override
@@ -140,12 +159,6 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         }
     }
 
-    /** As {@link Interpreter#setTracer}; while instructions are traced, the interpreter runs them. */
-    public void setTracer(CpuTracer tracer) {
-        traced = tracer != null && tracer.instructions();
-        inner.setTracer(tracer);
-    }
-
     @Override
     public String statistics() {
         return inner.statistics() + statistics.text(pages.size(), memory.used());
@@ -158,7 +171,12 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     /** Whether an instruction of 64-bit code is emitted for this guest on this host. */
     boolean emits(Insn insn) {
-        return translator.emits(insn);
+        return translator.entry(insn) != null;
+    }
+
+    /** How an instruction of 64-bit code is emitted for this guest on this host; null when it is not. */
+    Emitted.Entry entry(Insn insn) {
+        return translator.entry(insn);
     }
 
     // ---------------------------------------------------------------- the loop
@@ -184,10 +202,14 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 return VcpuExit.BudgetSpent.INSTANCE;
             }
             VcpuExit exit;
-            if (c.mode != 3 || traced) {
+            if (c.mode != 3 || inner.isTracingInstructions()) {
                 exit = inner.run(Math.min(left, OTHER_MODE_SLICE));
             } else if (Raw.getIntVolatile(base + VcpuState.SHADOW) != 0 || eventPending()) {
                 exit = inner.step(1);
+            } else if (lockStep != null) {
+                int outer = meter.begin(EngineMeter.Phase.COMPARISON);
+                exit = lockStep.step(left);
+                meter.resume(outer);
             } else {
                 exit = translated(left);
             }
@@ -212,7 +234,18 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         if (code == 0) {
             return handBack(1, left);
         }
-        long slice = Math.min(left, SLICE);
+        int exit = execute(code, Math.min(left, SLICE));
+        return leave(exit, left - lastExecuted);
+    }
+
+    /**
+     * Runs translated code until it must be left, with TLB misses and branches dealt with. Registers, rip and flags are in
+     * the state block then, and {@link #lastExecuted} says how many instructions that were.
+     *
+     * @param slice instructions at most
+     * @return the exit word
+     */
+    int execute(long code, long slice) {
         Raw.putLong(context + Context.TABLE, c.dataTable());
         Raw.putLong(context + Context.BUDGET, slice);
         Raw.putByte(context + Context.HELD, (byte) 0);
@@ -230,7 +263,8 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         privilege(Context.SUPERVISOR, 0, kernelJumps);
         int exit;
         int reason;
-        boolean due = false;
+        due = false;
+        int outer = meter.begin(EngineMeter.Phase.EXITS);
         while (true) {
             meter.begin(EngineMeter.Phase.TRANSLATED_CODE);
             trampolines.run(base, code);
@@ -274,12 +308,13 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 break;
             }
         }
-        long done = slice - Raw.getLong(context + Context.BUDGET) - Context.refund(exit);
+        lastExecuted = slice - Raw.getLong(context + Context.BUDGET) - Context.refund(exit);
         if (reason != Context.LOOKUP) {
             state.setRip(Raw.getLong(context + Context.PAGE) + Context.offset(exit));
         }
-        statistics.instructions += done;
-        Raw.putLong(base + VcpuState.RETIRED, state.retired() + done);
+        meter.resume(outer);
+        statistics.instructions += lastExecuted;
+        Raw.putLong(base + VcpuState.RETIRED, state.retired() + lastExecuted);
         long flags = Context.arithmetic(Raw.getShort(context + Context.FLAGS) & 0xffff);
         if (Raw.getByte(context + Context.AF_CLEARED) != 0) {
             flags &= ~Flags.AF;
@@ -288,8 +323,17 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         if (Context.isShadowed(exit)) {
             state.setInt(VcpuState.SHADOW, 1);
         }
-        left -= done;
-        return switch (reason) {
+        return exit;
+    }
+
+    /** Instructions of the last {@link #execute}. */
+    long lastExecuted() {
+        return lastExecuted;
+    }
+
+    /** Does what an exit asks for; null to go on. */
+    VcpuExit leave(int exit, long left) {
+        return switch (Context.reason(exit)) {
             case Context.INTERPRET, Context.MISS_READ, Context.MISS_WRITE -> handBack(Context.count(exit), left);
             case Context.HEAD -> left > 0 && left < Context.refund(exit) ? inner.run(left) : null;
             case Context.FPU, Context.FPU_X87 -> handBack(Context.refund(exit), left);
@@ -324,7 +368,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         return trampolines.resume;
     }
 
-    private VcpuExit handBack(int count, long left) {
+    VcpuExit handBack(int count, long left) {
         if (left <= 0) {
             return null;
         }
@@ -364,13 +408,18 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     /** The same, whatever the jump cache says: it may know a dead block. */
     private long look(long rip) {
-        long frame = fetch(rip);
-        if (frame == 0) {
+        TranslatedBlock block = blockAt(rip);
+        if (block == null) {
             return 0;
         }
-        long code = block(frame, rip).code;
-        jumps().put(rip, code);
-        return code;
+        jumps().put(rip, block.code);
+        return block.code;
+    }
+
+    /** The block at a linear address; null when the interpreter must go on there. */
+    TranslatedBlock blockAt(long rip) {
+        long frame = fetch(rip);
+        return frame == 0 ? null : block(frame, rip);
     }
 
     /** Host frame of code at a linear address; 0 when fetching faults or nothing is there, for the interpreter to meet again. */
@@ -601,6 +650,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     @Override
     public void close() {
+        verify(false, Disassembler.Symbols.NONE);
         table.close();
         fpu.close();
         userJumps.close();

@@ -1,6 +1,7 @@
 package org.xenolith.translate;
 
 import java.lang.reflect.Proxy;
+import java.util.function.Function;
 import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.EngineMeter;
 import org.xenolith.cpu.VcpuExit;
@@ -33,6 +34,8 @@ final class Machines implements AutoCloseable {
     final VcpuState state = new VcpuState();
     final Engine engine;
     private final Interpreter interpreter;
+    /** Loads and stores at {@link #device} pages. */
+    int deviceAccesses;
 
     Machines(boolean translate) {
         this(translate, false);
@@ -42,19 +45,34 @@ final class Machines implements AutoCloseable {
      * @param exact the translator gives what the interpreter gives, also where the manuals leave that open
      */
     Machines(boolean translate, boolean exact) {
+        this(inner -> translate ? new TranslatingEngine(inner, exact, new CodeMemory(4 << 20)) : inner);
+    }
+
+    Machines(SwitchableEngine.Choice choice) {
+        this(inner -> new SwitchableEngine(inner, choice, false));
+    }
+
+    private Machines(Function<Interpreter, Engine> engines) {
         for (int gfn = 0; gfn < BYTES >> 12; gfn++) {
             memory.map(gfn, machine.allocateFrame(), true);
         }
         reset();
-        interpreter = new Interpreter(state, emptyWorld(state), memory);
-        engine = translate ? new TranslatingEngine(interpreter, exact, 4 << 20) : interpreter;
+        interpreter = new Interpreter(state, emptyWorld(state, () -> deviceAccesses++), memory);
+        engine = engines.apply(interpreter);
     }
 
     /** A world with nothing in it but a time-stamp counter that counts instructions. */
     static World emptyWorld(VcpuState state) {
+        return emptyWorld(state, () -> {});
+    }
+
+    private static World emptyWorld(VcpuState state, Runnable deviceAccess) {
         return (World) Proxy.newProxyInstance(
                 World.class.getClassLoader(), new Class<?>[] {World.class}, (self, method, arguments) -> {
                     Class<?> type = method.getReturnType();
+                    if (method.getName().startsWith("mmio")) {
+                        deviceAccess.run();
+                    }
                     if (method.getName().equals("timeStampCounter")) {
                         return state.retired();
                     }
@@ -124,6 +142,22 @@ final class Machines implements AutoCloseable {
         return this;
     }
 
+    /** Puts an address without memory behind a page of the first 2 MiB. */
+    Machines device(long page) {
+        memory.write(PAGE_TABLE + (page >> 9), 8, BYTES * 2 | PRESENT_WRITABLE);
+        return this;
+    }
+
+    /** Lets the translator compare each block with the interpreter. */
+    Machines verify() {
+        translator().verify(true, address -> address == CODE ? "start" : null);
+        return this;
+    }
+
+    TranslatingEngine translator() {
+        return (TranslatingEngine) engine;
+    }
+
     Machines readOnly(long page) {
         memory.write(PAGE_TABLE + (page >> 9), 8, page | 1);
         return this;
@@ -171,10 +205,10 @@ final class Machines implements AutoCloseable {
 
     @Override
     public void close() {
-        if (engine instanceof TranslatingEngine t) {
-            t.close();
-        } else {
-            ((Interpreter) engine).close();
+        switch (engine) {
+            case TranslatingEngine t -> t.close();
+            case SwitchableEngine s -> s.close();
+            default -> interpreter.close();
         }
         state.close();
         machine.close();

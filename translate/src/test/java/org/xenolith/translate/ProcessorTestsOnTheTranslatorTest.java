@@ -24,7 +24,7 @@ class ProcessorTestsOnTheTranslatorTest {
 
     @BeforeAll
     static void translate() {
-        TestEngine.use(interpreter -> new TranslatingEngine(interpreter, false, CODE_BYTES));
+        TestEngine.use(interpreter -> new TranslatingEngine(interpreter, false, new CodeMemory(CODE_BYTES)));
     }
 
     @AfterAll

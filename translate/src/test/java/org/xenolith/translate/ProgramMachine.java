@@ -78,7 +78,7 @@ final class ProgramMachine implements AutoCloseable {
         handlers();
         processor(user, random);
         Interpreter interpreter = new Interpreter(state, world, memory);
-        engine = translate ? new TranslatingEngine(interpreter, false, 2 << 20) : interpreter;
+        engine = translate ? new TranslatingEngine(interpreter, false, new CodeMemory(2 << 20)) : interpreter;
     }
 
     private void tables(boolean user, SplittableRandom random) {

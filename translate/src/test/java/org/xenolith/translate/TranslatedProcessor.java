@@ -40,7 +40,7 @@ final class TranslatedProcessor {
     }
 
     private Engine around(Interpreter interpreter) {
-        engine = new TranslatingEngine(interpreter, false, CODE_BYTES);
+        engine = new TranslatingEngine(interpreter, false, new CodeMemory(CODE_BYTES));
         return engine;
     }
 

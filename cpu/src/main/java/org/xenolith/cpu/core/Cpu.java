@@ -83,6 +83,8 @@ public final class Cpu implements AutoCloseable {
     private SharedCode.Participant shared;
     /** Null where the host has none. */
     private HostAtomics atomics;
+    /** Null but during a trial. */
+    private TrialMemory trial;
 
     public Cpu(VcpuState state, World world, GuestPhysical memory) {
         this.state = state;
@@ -347,7 +349,7 @@ public final class Cpu implements AutoCloseable {
     public void refreshAccessClass() {
         long cr4 = control(VcpuState.CR4);
         boolean ac = flag(Flags.AC);
-        if (watchpoints() || cpl == 3 && ac && (control(VcpuState.CR0) & Cr0.AM) != 0) {
+        if (trial != null || watchpoints() || cpl == 3 && ac && (control(VcpuState.CR0) & Cr0.AM) != 0) {
             accessClass = Tlb.CLOSED;
         } else if (cpl == 3) {
             accessClass = Tlb.USER;
@@ -815,9 +817,47 @@ public final class Cpu implements AutoCloseable {
 
     private long resolve(long va, int bytes, int access, boolean userAccess) {
         if (accessClass == Tlb.CLOSED) {
+            if (trial != null) {
+                return resolveOnTrial(va, bytes, access, userAccess);
+            }
             matchWatchpoints(va, bytes, access);
         }
         return resolveIn(va, bytes, access, userAccess, openClass());
+    }
+
+    // ---------------------------------------------------------------- trials
+
+    /**
+     * From now on stores do not reach guest memory, but go where later loads find them; accesses to devices raise a fault.
+     * Every access takes the slow path meanwhile, with translations from the TLB. Page tables get their accessed and dirty
+     * bits as ever.
+     *
+     * <p>For semantics that load and store as data; what is not memory is the caller's to save.
+     */
+    public void beginTrial(TrialMemory memoryOnTrial) {
+        memoryOnTrial.clear();
+        trial = memoryOnTrial;
+        refreshAccessClass();
+    }
+
+    /** Loads and stores reach guest memory again. */
+    public void endTrial() {
+        trial = null;
+        refreshAccessClass();
+    }
+
+    private long resolveOnTrial(long va, int bytes, int access, boolean userAccess) {
+        int table = openClass();
+        long e = Tlb.entry(tlb.table(table), va);
+        boolean write = access == Paging.WRITE;
+        long tag = Raw.getLong(e + (write ? Tlb.WRITE : Tlb.READ)) & ~Tlb.WATCHED;
+        long host = tag == (va & -4096L)
+                ? va + Raw.getLong(e + Tlb.ADDEND)
+                : resolveIn(va, bytes, access, userAccess, table);
+        if (host == 0) {
+            throw fault(NOT_MEMORY);
+        }
+        return write ? trial.forStore(va, host, bytes) : trial.forLoad(va, host, bytes);
     }
 
     /** The class that accesses at the current privilege belong to, watchpoints or not. */
@@ -878,6 +918,9 @@ public final class Cpu implements AutoCloseable {
         }
         return host;
     }
+
+    /** Vector of what an access to something else than memory raises during a trial; no guest ever sees it. */
+    private static final int NOT_MEMORY = -1;
 
     /** Error code of a #GP for a non-canonical address, until the engine decides between #GP(0) and #SS(0). */
     public static final int NON_CANONICAL = 0x10000;

@@ -151,9 +151,14 @@ public final class Interpreter implements Engine, AutoCloseable {
     /** Hears exceptions, interrupts and, if it wants, every instruction; null for silence. */
     public void setTracer(CpuTracer tracer) {
         this.tracer = tracer;
-        if (tracer != null && tracer.instructions()) {
+        if (isTracingInstructions()) {
             state.raise(VcpuState.EVENT_STEP);
         }
+    }
+
+    /** Whether somebody wants to hear every instruction, so that this engine must execute them. */
+    public boolean isTracingInstructions() {
+        return tracer != null && tracer.instructions();
     }
 
     /** The guest-physical address behind a linear address for tools, or -1: no faults, no accessed bits. */
@@ -260,6 +265,58 @@ public final class Interpreter implements Engine, AutoCloseable {
         if (stepping()) {
             state.raise(VcpuState.EVENT_STEP);
         }
+    }
+
+    /**
+     * Executes up to {@code most} instructions behind {@link #enter}, and looks at no event. Stops before one that faults: of that one nothing
+     * has happened, and nobody has delivered anything.
+     *
+     * @return how many were executed; registers, rip and flags are behind the last of them, and nothing is counted as retired
+     */
+    public int attempt(int most) {
+        long cr2 = state.getLong(VcpuState.CR2);
+        Flags.setArithmetic(c, state.rflags());
+        int done = 0;
+        Block block = null;
+        int i = 0;
+        while (done < most) {
+            // Instructions that cast a shadow end their block: it is over with the next one.
+            int shadow = state.getInt(VcpuState.SHADOW);
+            state.setInt(VcpuState.SHADOW, 0);
+            try {
+                i = 0;
+                block = null;
+                block = lookup();
+                int n = Math.min(block.instructions, most - done);
+                int length = n == block.instructions ? block.ops.length : n;
+                for (i = 0; i < length; i++) {
+                    block.ops[i].execute(c);
+                }
+                done += n;
+                if (n < block.instructions) {
+                    c.setRip(c.wrapRip(c.rip() + block.offsets[n], block.mode));
+                }
+            } catch (GuestFault fault) {
+                state.setLong(VcpuState.CR2, cr2);
+                if (i == 0) {
+                    state.setInt(VcpuState.SHADOW, shadow);
+                }
+                if (block != null) {
+                    done += i;
+                    c.setRip(c.wrapRip(c.rip() + block.offsets[i], block.mode));
+                }
+                break;
+            } catch (Op.Stale.Stop stop) {
+                done += i;
+                c.setRip(c.wrapRip(c.rip() + block.offsets[i], block.mode));
+            } catch (RuntimeException | Error e) {
+                throw e;
+            } catch (Throwable e) {
+                throw new IllegalStateException("semantics threw a checked exception", e);
+            }
+        }
+        Raw.putLong(c.base + VcpuState.RFLAGS, Flags.get(c));
+        return done;
     }
 
     private VcpuExit loop(long budget) {
@@ -499,7 +556,7 @@ public final class Interpreter implements Engine, AutoCloseable {
     private boolean stepping() {
         return (state.getLong(VcpuState.RFLAGS) & Flags.TF) != 0
                 || (state.getLong(VcpuState.DR + 7 * 8) & 0xff) != 0
-                || tracer != null && tracer.instructions();
+                || isTracingInstructions();
     }
 
     /** Runs one instruction; false when an exception was delivered instead of completing it. */
@@ -527,7 +584,7 @@ public final class Interpreter implements Engine, AutoCloseable {
         Insn insn = one.ops[0].insn;
         stepped = insn;
         long next = insn.nextRip(c);
-        if (tracer != null && tracer.instructions()) {
+        if (isTracingInstructions()) {
             tracer.instruction(state, va, insn);
         }
         c.pendingDebug = shadow == SHADOW_MOV_SS ? c.pendingDebug : 0;

@@ -20,13 +20,20 @@ public final class CrashReport {
      * Writes the report. Never fails: a guest that crashed may have left anything behind.
      *
      * @param title what happened, in a line
+     * @param details more about it, in lines; may be empty
      * @param processor name of the virtual CPU that it happened to, its engine, and the like
      * @param cause a defect of our own, shown when {@code debug}; or null
      */
     public static String format(
-            String title, String processor, VcpuState state, GuestView view, Throwable cause, boolean debug) {
+            String title,
+            String details,
+            String processor,
+            VcpuState state,
+            GuestView view,
+            Throwable cause,
+            boolean debug) {
         StringBuilder s = new StringBuilder();
-        s.append("---- ").append(title).append('\n');
+        s.append("---- ").append(title).append('\n').append(details);
         s.append(processor)
                 .append(String.format(", %,d instructions", state.retired()))
                 .append('\n');

@@ -1,0 +1,200 @@
+package org.xenolith.translate;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.xenolith.cpu.EngineMeter;
+import org.xenolith.cpu.VcpuExit;
+import org.xenolith.cpu.VcpuState;
+import org.xenolith.cpu.core.Cpu;
+import org.xenolith.cpu.core.TrialMemory;
+import org.xenolith.cpu.decode.Disassembler;
+import org.xenolith.cpu.interpret.Interpreter;
+import org.xenolith.memory.Raw;
+
+/**
+ * Runs each translated block twice, first in the interpreter and then as host code, and compares what became of registers
+ * and memory.
+ *
+ * <p>The interpreter's run is a trial ({@link Cpu#beginTrial}): its stores do not reach guest memory, and the state block is
+ * put back. Then translated code runs in earnest. Where it stops earlier than the interpreter (a store to its own code,
+ * an access that crosses pages) both start again and meet at that instruction. Instructions that translated code hands
+ * back, accesses to devices, faults, interrupts and everything outside 64-bit mode run once, in the interpreter.
+ *
+ * <p>Other threads of the host write to guest memory between the two runs: event channels, console. So a difference counts
+ * only when it comes again and again. What the architecture leaves open is not compared: see {@link Undefined}.
+ */
+final class LockStep implements AutoCloseable {
+    /** A difference counts when it comes again after so often in a row. */
+    private static final int TRIES = 3;
+    /** Rounds in which the two may fail to meet at one instruction before the interpreter goes on alone. */
+    private static final int ROUNDS = 64;
+    /** State that is compared: all but the engine's scratch. */
+    private static final int COMPARED = VcpuState.SCRATCH;
+
+    private final TranslatingEngine engine;
+    private final Interpreter inner;
+    private final Statistics statistics;
+    private final Disassembler.Symbols symbols;
+    private final EngineMeter meter;
+    private final Cpu c;
+    private final VcpuState state;
+    private TrialMemory memory = new TrialMemory();
+    /** The trial after which the two differed for the first time. */
+    private TrialMemory first = new TrialMemory();
+
+    private final Arena arena = Arena.ofShared();
+    /** State as it was before the block. */
+    private final long before = arena.allocate(COMPARED, 64).address();
+    /** State as the interpreter made it. */
+    private final MemorySegment interpreted = arena.allocate(COMPARED, 64);
+
+    private final long expected = interpreted.address();
+    /** State as translated code made it: the state block itself. */
+    private final MemorySegment translated;
+
+    LockStep(TranslatingEngine engine, Interpreter inner, Statistics statistics, Disassembler.Symbols symbols) {
+        this.engine = engine;
+        this.inner = inner;
+        this.statistics = statistics;
+        this.symbols = symbols;
+        meter = inner.meter();
+        c = inner.cpu();
+        state = inner.state();
+        translated = MemorySegment.ofAddress(c.base).reinterpret(COMPARED);
+    }
+
+    /** Runs and compares the block at rip, or lets the interpreter go on; null to continue. */
+    VcpuExit step(long left) {
+        TranslatedBlock block = engine.blockAt(state.rip());
+        if (block == null) {
+            return engine.handBack(1, left);
+        }
+        int length = block.instructions;
+        if (length == 0) {
+            return engine.leave(engine.execute(block.code, 1), left);
+        }
+        if (length > left) {
+            return inner.run(left);
+        }
+        Raw.copy(c.base, before, COMPARED);
+        int limit = length;
+        int tries = 0;
+        long undefinedFlags = 0;
+        for (int round = 0; round < ROUNDS; round++) {
+            long kills = engine.kills();
+            int done = interpret(limit);
+            if (kills != engine.kills()) {
+                block = engine.blockAt(state.rip());
+                if (block == null || block.instructions != length) {
+                    break;
+                }
+            }
+            int exit = engine.execute(block.code, length);
+            int executed = (int) engine.lastExecuted();
+            if (executed == done) {
+                boolean sameMemory = memory.matches();
+                if (sameMemory && sameState(0)) {
+                    statistics.compared++;
+                    return engine.leave(exit, left - executed);
+                }
+                Undefined undefined = Undefined.after(block, executed, engine::entry);
+                if (undefined.everything() || sameMemory && sameState(undefined.flags())) {
+                    statistics.undefined++;
+                    return engine.leave(exit, left - executed);
+                }
+                undefinedFlags = undefined.flags();
+                if (done < limit) {
+                    // The interpreter met a fault, perhaps in the middle of a string instruction: meet before that one.
+                    limit = done;
+                } else {
+                    tries++;
+                }
+            } else if (executed > done && done < limit) {
+                tries++;
+            } else {
+                tries = 0;
+                limit = executed;
+            }
+            if (tries > TRIES) {
+                String report = new Difference(block, symbols, before, expected, c.base, memory)
+                        .report(done, executed, undefinedFlags);
+                memory.restore();
+                restore();
+                return new VcpuExit.Disagreement(report);
+            }
+            undo(tries);
+        }
+        statistics.unsettled++;
+        return inner.run(length);
+    }
+
+    /** The trial: up to {@code limit} instructions in the interpreter. Returns how many it could execute. */
+    private int interpret(int limit) {
+        int outer = meter.begin(EngineMeter.Phase.INTERPRETER);
+        // String instructions stop in the middle for an event; it can wait for the end of the trial.
+        int events = Raw.getAndAndInt(c.base + VcpuState.EVENTS, 0);
+        c.beginTrial(memory);
+        int done;
+        try {
+            done = inner.attempt(limit);
+        } finally {
+            c.endTrial();
+            state.raise(events);
+        }
+        Raw.copy(c.base, expected, COMPARED);
+        // Translated code counts what it executes, a trial does not.
+        Raw.putLong(expected + VcpuState.RETIRED, state.retired() + done);
+        restore();
+        meter.resume(outer);
+        return done;
+    }
+
+    /** Takes back what translated code has done. Before the last try, memory becomes what it was before the first. */
+    private void undo(int tries) {
+        statistics.instructions -= engine.lastExecuted();
+        if (tries == 1) {
+            TrialMemory other = first;
+            first = memory;
+            memory = other;
+            first.takeBack();
+        } else {
+            memory.takeBack();
+        }
+        if (tries == TRIES) {
+            // Translated code may have changed more than the interpreter, and that is to be seen in the report.
+            memory.restore();
+            first.restore();
+        }
+        restore();
+    }
+
+    /** The state before the block, with the events that others have raised since. */
+    private void restore() {
+        Raw.copy(before, c.base, VcpuState.EVENTS);
+        int behind = VcpuState.EVENTS + Integer.BYTES;
+        Raw.copy(before + behind, c.base + behind, COMPARED - behind);
+        // System calls change privilege.
+        c.refresh();
+    }
+
+    /** Whether the states are the same but for some flags. */
+    private boolean sameState(long undefinedFlags) {
+        if (translated.mismatch(interpreted) < 0) {
+            return true;
+        }
+        for (int offset = 0; offset < COMPARED; offset += Long.BYTES) {
+            long difference = Raw.getLong(expected + offset) ^ Raw.getLong(c.base + offset);
+            if (difference != 0 && (difference & Difference.compared(offset, undefinedFlags)) != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    @Override
+    public void close() {
+        memory.close();
+        first.close();
+        arena.close();
+    }
+}
