@@ -417,11 +417,6 @@ final class Emission {
     void goOn(long offset) {
         settle();
         if (offset >= 0 && offset < 4096) {
-            // The exit that a killed block begins with must not reach into a site, which is patched when its target
-            // dies.
-            while (a.size() < Context.SITE_BYTES) {
-                a.byte1(0x90);
-            }
             leave(Context.exit(Context.CHAIN, (int) offset, 0, 0, 0));
             return;
         }

@@ -6,7 +6,6 @@ import org.junit.jupiter.api.Test;
 import org.xenolith.cpu.EngineMeter;
 import org.xenolith.cpu.VcpuExit;
 import org.xenolith.cpu.VcpuState;
-import org.xenolith.cpu.testing.Asm;
 
 class TranslatingEngineTest {
     private static byte[] bytes(int... values) {
@@ -167,28 +166,6 @@ class TranslatingEngineTest {
             sampler.join();
             m.meter().sample();
             assertThat(m.meter().shares()).contains("% translated code", "% the hypervisor");
-        }
-    }
-
-    @Test
-    void aDeadBlockStaysAnExitWhenTheBlockBehindItsOnlyJumpDiesToo() {
-        Asm a = new Asm(64, Machines.CODE);
-        a.movLabel(Asm.RAX, "only")
-                .movLabel(Asm.RBX, "behind")
-                .movLabel(Asm.RDX, "back")
-                .mov(Asm.RCX, 6);
-        a.label("again").db(0xFF, 0xE0);
-        a.label("back").alu(Asm.ADD, 3, Asm.RSI, 1);
-        // The bytes that are there anyway: that kills the block, and changes nothing.
-        a.storeImm(0, Asm.mem(Asm.RAX, 0), 0xE9).storeImm(0, Asm.mem(Asm.RBX, 0), 0xFF);
-        a.dec(3, Asm.RCX).jcc(Asm.NE, "again").hlt();
-        a.label("only").jmp("behind");
-        a.label("behind").db(0xFF, 0xE2);
-        byte[] code = a.bytes();
-        try (Machines m = new Machines(true).load(code, code.length)) {
-            m.state.setGpr(VcpuState.RSI, 0);
-            assertThat(m.run(1000)).isInstanceOf(VcpuExit.Halt.class);
-            assertThat(m.state.gpr(VcpuState.RSI)).isEqualTo(6);
         }
     }
 
