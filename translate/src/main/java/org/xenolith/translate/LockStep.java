@@ -39,8 +39,8 @@ final class LockStep implements AutoCloseable {
     private final Cpu c;
     private final VcpuState state;
     private TrialMemory memory = new TrialMemory();
-    /** The trial after which the two differed for the first time. */
-    private TrialMemory first = new TrialMemory();
+    /** The first of the block's trials that went farthest. */
+    private TrialMemory wide = new TrialMemory();
 
     private final Arena arena = Arena.ofShared();
     /** State as it was before the block. */
@@ -79,15 +79,17 @@ final class LockStep implements AutoCloseable {
         Raw.copy(c.base, before, COMPARED);
         int limit = length;
         int tries = 0;
+        int widest = -1;
         long undefinedFlags = 0;
+        long kills = engine.kills();
         for (int round = 0; round < ROUNDS; round++) {
-            long kills = engine.kills();
             int done = interpret(limit);
             if (kills != engine.kills()) {
                 block = engine.blockAt(state.rip());
                 if (block == null || block.instructions != length) {
                     break;
                 }
+                kills = engine.kills();
             }
             int exit = engine.execute(block.code, length);
             int executed = (int) engine.lastExecuted();
@@ -122,7 +124,13 @@ final class LockStep implements AutoCloseable {
                 restore();
                 return new VcpuExit.Disagreement(report);
             }
-            undo(tries);
+            if (done > widest) {
+                widest = done;
+                wide = swap(wide);
+                undo(wide, tries);
+            } else {
+                undo(executed > done ? wide : memory, tries);
+            }
         }
         statistics.unsettled++;
         return inner.run(length);
@@ -149,21 +157,24 @@ final class LockStep implements AutoCloseable {
         return done;
     }
 
-    /** Takes back what translated code has done. Before the last try, memory becomes what it was before the first. */
-    private void undo(int tries) {
+    /** Keeps the memory of the last trial and gives that of another one for the next. */
+    private TrialMemory swap(TrialMemory other) {
+        TrialMemory last = memory;
+        memory = other;
+        return last;
+    }
+
+    /**
+     * Takes back what translated code has done, which a trial tells that went at least as far. Before the last try, memory
+     * becomes what it was before the first.
+     */
+    private void undo(TrialMemory trial, int tries) {
         statistics.instructions -= engine.lastExecuted();
-        if (tries == 1) {
-            TrialMemory other = first;
-            first = memory;
-            memory = other;
-            first.takeBack();
-        } else {
-            memory.takeBack();
-        }
+        trial.takeBack();
         if (tries == TRIES) {
             // Translated code may have changed more than the interpreter, and that is to be seen in the report.
-            memory.restore();
-            first.restore();
+            trial.restore();
+            wide.restore();
         }
         restore();
     }
@@ -194,7 +205,7 @@ final class LockStep implements AutoCloseable {
     @Override
     public void close() {
         memory.close();
-        first.close();
+        wide.close();
         arena.close();
     }
 }
