@@ -9,11 +9,13 @@ import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.xenolith.image.ConsoleInput;
 import org.xenolith.image.DebianPackages;
 import org.xenolith.image.GuestReport;
 import org.xenolith.image.GuestSession;
@@ -148,7 +150,8 @@ class BootIT {
                 .build();
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         try (Domain domain = Domain.create(config)) {
-            GuestReport report = new GuestReport(() -> {}, () -> {});
+            CountDownLatch ready = new CountDownLatch(1);
+            GuestReport report = new GuestReport(ready::countDown, () -> {});
             domain.onDebugPort(report::accept);
             domain.console().connect((bytes, offset, length) -> {
                 out.write(bytes, offset, length);
@@ -159,8 +162,13 @@ class BootIT {
             long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(BOOT_SECONDS);
             DomainOutcome outcome = null;
             int changes = 0;
+            boolean ended = false;
             while (outcome == null && System.nanoTime() < end) {
                 outcome = domain.await(1);
+                if (!ended && ready.getCount() == 0) {
+                    domain.console().inputFully(new ConsoleInput(report.sysrqKey()).end());
+                    ended = true;
+                }
                 String name = changes++ % 2 == 0 ? "translate" : "interpret";
                 assertThat(monitor.execute("engine " + name)).contains(name);
             }
