@@ -22,7 +22,7 @@ final class Emitted {
         ENCODED,
         /** As itself: x87, and MMX's EMMS. */
         X87,
-        /** LDMXCSR and FLDCW: as themselves when they mask all exceptions. */
+        /** LDMXCSR and FLDCW: as themselves when they mask all exceptions, which is found out with the host's flags. */
         FPU_CONTROL,
         /** As itself, without operands of its own. */
         BARE,
@@ -211,8 +211,8 @@ final class Emitted {
             Map.entry("FlagInsns.cld", new Entry(Shape.CLD, Effect.CHANGES)),
             Map.entry("Strings.movs", new Entry(Shape.STRING, Effect.CHANGES)),
             Map.entry("Strings.stos", new Entry(Shape.STRING, Effect.CHANGES)),
-            Map.entry("SseMoves.ldmxcsr", new Entry(Shape.FPU_CONTROL, Effect.NONE, Context.SSE, null)),
-            Map.entry("X87Control.fldcw", new Entry(Shape.FPU_CONTROL, Effect.NONE, Context.X87, null)),
+            Map.entry("SseMoves.ldmxcsr", new Entry(Shape.FPU_CONTROL, Effect.READS, Context.SSE, null)),
+            Map.entry("X87Control.fldcw", new Entry(Shape.FPU_CONTROL, Effect.READS, Context.X87, null)),
             Map.entry("SseMoves.emms", new Entry(Shape.X87, Effect.NONE, Context.X87, null)));
 
     /** Families of which everything is emitted as itself, but for what {@link #NOT_EMITTED} names. */

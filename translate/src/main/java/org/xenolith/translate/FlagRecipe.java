@@ -113,7 +113,7 @@ record FlagRecipe(How how, int w, int a, int b, long immediate) {
     /** Whether an instruction without effect on flags changes a guest register. */
     private static boolean changes(Insn i, Entry entry, int n) {
         return switch (entry.shape()) {
-            case NOTHING, FPU_CONTROL -> false;
+            case NOTHING -> false;
             case LEA -> i.reg == n;
             case PUSH, PUSH_IMMEDIATE -> n == VcpuState.RSP;
             case POP -> n == VcpuState.RSP || i.rm == n;

@@ -125,11 +125,11 @@ final class IntegerEmitter {
     void divide(Insn i) {
         int w = i.operandSize;
         boolean signed = (i.reg & 7) == 7;
+        e.clobberSaved();
         if (i.mem != null) {
             e.probe(e.place(i.mem), 1 << w, false);
             e.at(0, w, Assembler.MAP_1, 0x8B, T1);
         } else {
-            e.clobber();
             a.mov(w, T1, e.fetch(i.rm, T1));
         }
         int refuse = e.refuse();

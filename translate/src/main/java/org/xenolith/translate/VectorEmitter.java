@@ -198,6 +198,7 @@ final class VectorEmitter {
     /** LDMXCSR and FLDCW: a value that leaves an exception unmasked is for the interpreter. */
     void control(Insn i) {
         boolean sse = i.row.map == Row.MAP_0F;
+        e.clobberSaved();
         e.probe(e.place(i.mem), sse ? 4 : 2, false);
         int refuse = e.refuse();
         if (sse) {
