@@ -990,8 +990,9 @@ public final class CaseGenerator {
                         // Small: processors read an outer stack pointer behind it at different times.
                         value = r.nextInt(0x100);
                     } else if (semantics.equals("FarControl.intn")
-                            && ((value & 0xff) == 0x80 || (value & 0xfe) == 0x1A)) {
-                        // The host's own system call, and vectors that some hypervisors keep for themselves.
+                            && ((value & 0xff) == 0x80 || (value & 0xff) >= 0x15 && (value & 0xff) < 0x20)) {
+                        // The host's own system call, and reserved vectors, some of which hypervisors keep for
+                        // themselves.
                         value = 0x81;
                     }
                     put(value, bytes);
