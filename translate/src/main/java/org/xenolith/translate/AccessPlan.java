@@ -278,7 +278,7 @@ final class AccessPlan {
             case BARE -> RAX_RDX;
             case DIVIDE -> RAX_RDX;
             case X87 -> 1;
-            case SEGMENT_READ -> 1 << i.rm;
+            case SEGMENT_READ, CONTROL_READ -> 1 << i.rm;
             case BIT_STRING -> 0;
             case ACC_EXCHANGE -> 1 | 1 << i.rm;
             case SAME, ENCODED -> operandsWritten(i) | implied(i);

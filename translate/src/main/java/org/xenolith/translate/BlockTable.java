@@ -12,7 +12,9 @@ import org.xenolith.memory.Raw;
  * </pre>
  */
 final class BlockTable implements AutoCloseable {
-    static final int ENTRIES = 1 << 15;
+    /** Several times as many as a boot makes blocks: two that meet evict each other, and each look-up leaves emitted code. */
+    static final int ENTRIES = 1 << 17;
+
     static final int ENTRY_SHIFT = 4;
     private static final int BYTES = ENTRIES << ENTRY_SHIFT;
 

@@ -218,6 +218,7 @@ final class BlockTranslator {
             case SYSRET -> systems.sysret();
             case TIME -> systems.time(i);
             case SEGMENT_READ -> systems.readSegment(i);
+            case CONTROL_READ -> systems.readControl(i);
             case BIT_STRING -> integers.bitString(i);
             case CLD -> systems.cld();
             case STRING -> systems.string(i);

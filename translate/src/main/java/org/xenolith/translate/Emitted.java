@@ -49,6 +49,7 @@ final class Emitted {
         SYSRET,
         TIME,
         SEGMENT_READ,
+        CONTROL_READ,
         BIT_STRING,
         CLD,
         /** MOVS and STOS. */
@@ -205,6 +206,7 @@ final class Emitted {
             Map.entry("SystemCalls.sysret", new Entry(Shape.SYSRET, Effect.CHANGES)),
             Map.entry("SystemInsns.rdtsc", new Entry(Shape.TIME, Effect.CHANGES)),
             Map.entry("SystemInsns.rdtscp", new Entry(Shape.TIME, Effect.CHANGES)),
+            Map.entry("SystemRegs.fromControl", new Entry(Shape.CONTROL_READ, Effect.CHANGES)),
             Map.entry("SystemRegs.fromSegment", new Entry(Shape.SEGMENT_READ, Effect.NONE)),
             Map.entry("Stack.pushf", new Entry(Shape.PUSH_FLAGS, Effect.READS)),
             Map.entry("Stack.popf", new Entry(Shape.POP_FLAGS, Effect.CHANGES)),
@@ -355,6 +357,8 @@ final class Emitted {
             case PUSH_IMMEDIATE, LEAVE, CALL, RET, PUSH_FLAGS, POP_FLAGS -> i.operandSize == 3;
             case SYSRET -> i.operandSize == 3;
             case SEGMENT_READ -> i.mem == null;
+            // CR8 is the interrupt controller's.
+            case CONTROL_READ -> i.reg < 8;
             case STRING -> i.addressSize == 3 && (i.mem == null || i.mem.segment < VcpuState.FS);
             case DIVIDE -> i.operandSize >= 2;
             default -> true;

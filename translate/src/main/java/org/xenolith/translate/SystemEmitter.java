@@ -164,6 +164,15 @@ final class SystemEmitter {
         }
     }
 
+    void readControl(Insn i) {
+        e.clobberSaved();
+        onlyAtPrivilege0(e.refuse());
+        // There is no CR1.
+        int register = i.reg == 0 ? VcpuState.CR0 : VcpuState.CR2 + (i.reg - 2) * 8;
+        a.load(3, T0, STATE, register - Context.BIAS);
+        e.put(i.rm, T0);
+    }
+
     /** RDTSC and RDTSCP: Java knows the time. */
     void time(Insn i) {
         e.clobberSaved();
