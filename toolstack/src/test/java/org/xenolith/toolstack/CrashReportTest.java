@@ -35,7 +35,7 @@ class CrashReportTest {
             assertThat(crash.reason()).startsWith("triple fault: ").doesNotContain("\n");
             assertThat(crash.report())
                     .contains("rip 000000000010000c", "rax 0000000000001234", "<0f> 0b", "=> 0x10000c", "ud2")
-                    .contains("engine interpret", "2 instructions", "kernel log:")
+                    .contains("engine " + EngineKind.AUTO.here(), "2 instructions", "kernel log:")
                     .doesNotContain("\tat ");
             assertThat(crash.report().lines().count()).isLessThan(50);
         }
