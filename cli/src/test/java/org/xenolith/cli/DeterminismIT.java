@@ -6,12 +6,14 @@ import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.xenolith.image.ConsoleInput;
 import org.xenolith.image.DebianPackages;
 import org.xenolith.image.GuestReport;
 import org.xenolith.image.GuestSession;
@@ -63,23 +65,30 @@ class DeterminismIT {
                     .ramdisk(session.system(packages.busybox()).build())
                     .trace(new TraceConfig(EnumSet.of(TraceConfig.Kind.HASH), hashes::add))
                     .build();
-            GuestReport report = new GuestReport(() -> {}, () -> {});
             try (Domain domain = Domain.create(config)) {
-                domain.onDebugPort(report::accept);
+                GuestReport[] report = new GuestReport[1];
+                report[0] = new GuestReport(() -> endInput(domain, report[0].sysrqKey()), () -> {});
+                domain.onDebugPort(report[0]::accept);
                 domain.console().connect((bytes, offset, length) -> {
                     output.write(bytes, offset, length);
                     return length;
                 });
                 domain.start();
                 domain.await();
+                return new Run(
+                        hashes,
+                        output.toString(StandardCharsets.UTF_8),
+                        report[0].exitStatus().orElse(-1));
             }
-            return new Run(
-                    hashes,
-                    output.toString(StandardCharsets.UTF_8),
-                    report.exitStatus().orElse(-1));
         } catch (Exception e) {
             throw new IllegalStateException("the run under " + engine + " failed", e);
         }
+    }
+
+    /** Input that ends at once, on the guest's own thread: at the same instruction in every run. */
+    private static void endInput(Domain domain, boolean sysrqKey) {
+        Iterator<byte[]> pieces = List.of(new ConsoleInput(sysrqKey).end()).iterator();
+        domain.console().connectInput(() -> pieces.hasNext() ? pieces.next() : new byte[0]);
     }
 
     /** Two runs at once: they share nothing but the host, whose timing differs between them all the more. */
