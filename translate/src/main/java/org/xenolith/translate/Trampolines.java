@@ -226,7 +226,7 @@ final class Trampolines {
         return add(memory, a);
     }
 
-    /** r11 = entry of the jump cache for the linear address in {@code address}. */
+    /** {@code entry} = entry of the jump cache for the linear address in {@code address}; destroys flags. */
     static void jumpEntry(Assembler a, int entry, int address) {
         a.mov(2, entry, address);
         a.aluImmediate(Assembler.AND, 2, entry, JumpCache.ENTRIES - 1);
