@@ -25,7 +25,7 @@ final class AccessPlan {
     /** Bytes that a group may span: the more, the more often they cross a page. */
     private static final int MOST_BYTES = 128;
     /** Displacements of a group: so far from the ends of an int that distances between them never wrap. */
-    private static final long MOST_DISPLACEMENT = 1 << 30;
+    private static final long MOST_DISPLACEMENT = 1 << 29;
 
     private static final int RSP = VcpuState.RSP * 8;
     private static final int ALL = 0xFFFF;
