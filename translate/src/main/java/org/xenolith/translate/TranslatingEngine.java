@@ -39,6 +39,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private static final long OTHER_MODE_SLICE = 1 << 12;
     private static final int CANONICAL_SHIFT = 16;
     private static final int MOST_GROUP_FAILURES = 4;
+    /** What a guest can make Java remember is bounded: blocks that hand back at once are small, and code memory holds millions. */
+    private static final int MOST_BLOCKS = 1 << 19;
+
+    private static final int MOST_GROUPS_THAT_FAILED = 1 << 14;
 
     private final VcpuState state;
     private final Interpreter inner;
@@ -68,6 +72,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     private boolean due;
     private long kills;
+    /** Blocks made since code memory was last emptied. */
+    private int blocks;
+
     private final Statistics statistics = new Statistics();
 
     /**
@@ -441,9 +448,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         TranslatedBlock block = pages.find(frame + offset);
         if (block == null) {
             int outer = meter.begin(EngineMeter.Phase.TRANSLATION);
-            if (memory.room() < BLOCK_BYTES) {
+            if (memory.room() < BLOCK_BYTES || blocks >= MOST_BLOCKS) {
                 flush();
             }
+            blocks++;
             do {
                 c.announceCode(frame);
                 block = translator.translate(frame, offset, () -> fetch((rip | 4095) + 1));
@@ -462,10 +470,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         return block;
     }
 
-    /** Forgets all translations, when code memory is full. */
+    /** Forgets all translations, when code memory is full: less than a millisecond, however much there is. */
     private void flush() {
         statistics.flushes++;
         kills++;
+        blocks = 0;
         pages.clear();
         table.clear();
         userJumps.clear();
@@ -573,6 +582,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private void groupFailed(long rip) {
         long frame = fetch(rip);
         long host = frame + (rip & 4095);
+        if (groupFailures.size() >= MOST_GROUPS_THAT_FAILED) {
+            groupFailures.clear();
+        }
         if (frame != 0 && groupFailures.merge(host, 1, Integer::sum) == MOST_GROUP_FAILURES) {
             groupFailures.remove(host);
             translator.split(host);
