@@ -24,6 +24,8 @@ final class AccessPlan {
     static final int MOST_GROUPS = 8;
     /** Bytes that a group may span: the more, the more often they cross a page. */
     private static final int MOST_BYTES = 128;
+    /** Displacements of a group: so far from the ends of an int that distances between them never wrap. */
+    private static final long MOST_DISPLACEMENT = 1 << 29;
 
     private static final int RSP = VcpuState.RSP * 8;
     private static final int ALL = 0xFFFF;
@@ -94,7 +96,7 @@ final class AccessPlan {
         final boolean write;
         final boolean aligned;
         /** What the stack pointer has moved by before it, when that is the base. */
-        private int moved;
+        private long moved;
 
         Group group;
         boolean leads;
@@ -108,14 +110,14 @@ final class AccessPlan {
 
         /** Displacement of the group's first byte from the registers as they are at this access. */
         int groupDisplacement() {
-            return group.begin() - moved;
+            return Math.toIntExact(group.begin() - moved);
         }
     }
 
     private final Emission e;
     private final List<List<Access>> accesses = new ArrayList<>();
     private final List<Group> groups = new ArrayList<>();
-    private int moved;
+    private long moved;
 
     AccessPlan(Emission e) {
         this.e = e;
@@ -168,7 +170,11 @@ final class AccessPlan {
             return;
         }
         a.moved = p.base() == RSP ? moved : 0;
-        int displacement = p.displacement() + a.moved;
+        if (Math.abs((long) p.displacement()) > MOST_DISPLACEMENT
+                || Math.abs(p.displacement() + a.moved) > MOST_DISPLACEMENT) {
+            return;
+        }
+        int displacement = (int) (p.displacement() + a.moved);
         for (Group group : groups) {
             if (group.takes(a, displacement)) {
                 group.add(a, displacement);
@@ -217,7 +223,7 @@ final class AccessPlan {
 
     /** Closes the groups whose registers an instruction changes, and follows the stack pointer. */
     private void move(Insn i, Entry entry) {
-        int by = stackMove(i, entry);
+        long by = stackMove(i, entry);
         int written = written(i, entry);
         if (by != 0) {
             boolean popped = entry.shape() == Emitted.Shape.POP && i.rm == VcpuState.RSP;
@@ -236,7 +242,7 @@ final class AccessPlan {
     }
 
     /** What an instruction adds to the stack pointer, as far as that is a constant; else 0. */
-    static int stackMove(Insn i, Entry entry) {
+    static long stackMove(Insn i, Entry entry) {
         return switch (entry.shape()) {
             case PUSH, PUSH_IMMEDIATE, PUSH_FLAGS, CALL_ON -> -8;
             case POP, POP_FLAGS -> 8;
@@ -251,13 +257,13 @@ final class AccessPlan {
     }
 
     /** What ADD, SUB or LEA with a constant adds to the stack pointer; 0 when it is none of these. */
-    private static int constantMove(Insn i) {
+    private static long constantMove(Insn i) {
         if (i.operandSize != 3) {
             return 0;
         }
         if (i.row.semantics.equals("Moves.lea")) {
             boolean own = i.reg == VcpuState.RSP && i.mem.base() == RSP && i.mem.index() == VcpuState.ZERO;
-            return own ? (int) i.mem.displacement() : 0;
+            return own ? i.mem.displacement() : 0;
         }
         boolean immediate = i.mem == null
                 && i.rm == VcpuState.RSP
@@ -268,8 +274,8 @@ final class AccessPlan {
             return 0;
         }
         return switch (i.row.semantics) {
-            case "Arithmetic.add" -> (int) i.imm;
-            case "Arithmetic.sub" -> -(int) i.imm;
+            case "Arithmetic.add" -> i.imm;
+            case "Arithmetic.sub" -> -i.imm;
             default -> 0;
         };
     }

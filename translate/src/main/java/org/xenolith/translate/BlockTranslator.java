@@ -53,7 +53,7 @@ final class BlockTranslator {
     /** The calls that the trace is inside of. */
     private final List<Inside> returns = new ArrayList<>();
     /** What the stack pointer has moved by. */
-    private int stack;
+    private long stack;
     /** Instructions of the trace since it last began. */
     private final Set<Integer> seen = new HashSet<>();
 
@@ -144,7 +144,7 @@ final class BlockTranslator {
      * @param behind where it returns to
      * @param stack what the stack pointer has moved by inside it
      */
-    private record Inside(int behind, int stack) {}
+    private record Inside(int behind, long stack) {}
 
     /** Knows which way branches go. */
     interface Guide {

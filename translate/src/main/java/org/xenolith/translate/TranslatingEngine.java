@@ -45,6 +45,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
      */
     private static final int[] HOT = {3, 20, 150};
 
+    /** What a guest can make Java remember is bounded: blocks that hand back at once are small, and code memory holds millions. */
+    private static final int MOST_BLOCKS = 1 << 19;
+
+    private static final int MOST_GROUPS_THAT_FAILED = 1 << 14;
+
     private final VcpuState state;
     private final Interpreter inner;
     private final Cpu c;
@@ -75,6 +80,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private long kills;
     /** Counts entries where traces are made of every other block that is entered; or -1. */
     private int eager = -1;
+
+    /** Blocks made since code memory was last emptied. */
+    private int blocks;
 
     private final Statistics statistics = new Statistics();
 
@@ -531,10 +539,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         TranslatedBlock block = pages.find(frame + offset);
         if (block == null) {
             int outer = meter.begin(EngineMeter.Phase.TRANSLATION);
-            if (memory.room() < BLOCK_BYTES) {
+            if (memory.room() < BLOCK_BYTES || blocks >= MOST_BLOCKS) {
                 statistics.flushes++;
                 forget();
             }
+            blocks++;
             do {
                 c.announceCode(frame);
                 block = translator.translate(frame, offset, () -> fetch((rip | 4095) + 1));
@@ -553,9 +562,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         return block;
     }
 
-    /** Forgets all translations. */
+    /** Forgets all translations: less than a millisecond, however much there is. */
     private void forget() {
         kills++;
+        blocks = 0;
         pages.clear();
         table.clear();
         userJumps.clear();
@@ -664,6 +674,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private void groupFailed(long rip) {
         long frame = fetch(rip);
         long host = frame + (rip & 4095);
+        if (groupFailures.size() >= MOST_GROUPS_THAT_FAILED) {
+            groupFailures.clear();
+        }
         if (frame != 0 && groupFailures.merge(host, 1, Integer::sum) == MOST_GROUP_FAILURES) {
             groupFailures.remove(host);
             translator.split(host);
