@@ -60,7 +60,7 @@ public final class Domain {
         }
         SystemTimeRecord.writeWallClock(sharedInfo(), parts.clock());
         eventChannels = new EventChannels(this, sharedInfo(), settings.maxEventChannels());
-        grantTable = new GrantTable(this, settings.maxGrantFrames());
+        grantTable = new GrantTable(this, settings.grants());
         hypercalls = new Hypercalls(this);
         List<Vcpu> made = new ArrayList<>();
         for (int id = 0; id < settings.vcpus(); id++) {
@@ -165,10 +165,12 @@ public final class Domain {
     /** Shows the shared info page at a guest frame, and only there. */
     public void mapSharedInfo(long gfn) {
         synchronized (memory) {
-            if (sharedInfoGfn >= 0 && memory.map().mfn(sharedInfoGfn) == sharedInfoMfn) {
+            if (!memory.mapForeign(gfn, sharedInfoMfn, true, DomainMemory.Foreign.SHARED_INFO)) {
+                throw new HypercallException(Errno.EINVAL);
+            }
+            if (sharedInfoGfn >= 0 && sharedInfoGfn != gfn && memory.map().mfn(sharedInfoGfn) == sharedInfoMfn) {
                 memory.remove(sharedInfoGfn);
             }
-            memory.mapForeign(gfn, sharedInfoMfn, true);
             sharedInfoGfn = gfn;
         }
     }
@@ -345,7 +347,7 @@ public final class Domain {
             vcpu.join();
         }
         domains().remove(this);
-        eventChannels.reset();
+        eventChannels.destroy();
         grantTable.destroy();
         for (Vcpu vcpu : vcpus) {
             vcpu.close();

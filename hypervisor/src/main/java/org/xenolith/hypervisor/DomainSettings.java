@@ -1,6 +1,7 @@
 package org.xenolith.hypervisor;
 
 import java.util.UUID;
+import org.xenolith.hypervisor.grants.GrantLimits;
 
 /**
  * What a domain is to be.
@@ -11,8 +12,8 @@ import java.util.UUID;
  * @param kind how the guest relates to the machine
  * @param vcpus virtual CPUs, at least 1
  * @param maxFrames 4 KiB frames that the domain may own
- * @param maxEventChannels ports, including port 0
- * @param maxGrantFrames pages of grant table
+ * @param maxEventChannels the highest port number that the domain may use; port 0 is none
+ * @param grants limits of the grant table
  */
 public record DomainSettings(
         int id,
@@ -22,11 +23,9 @@ public record DomainSettings(
         int vcpus,
         long maxFrames,
         int maxEventChannels,
-        int maxGrantFrames) {
+        GrantLimits grants) {
     /** What xl gives a domain that asks for nothing else. */
     public static final int DEFAULT_EVENT_CHANNELS = 1023;
-
-    public static final int DEFAULT_GRANT_FRAMES = 64;
 
     public DomainSettings {
         if (id < 0 || id >= 0x7FF0) {
@@ -45,6 +44,6 @@ public record DomainSettings(
     /** A PVH domain with default limits. */
     public static DomainSettings pvh(int id, String name, UUID uuid, int vcpus, long maxFrames) {
         return new DomainSettings(
-                id, name, uuid, GuestKind.PVH, vcpus, maxFrames, DEFAULT_EVENT_CHANNELS, DEFAULT_GRANT_FRAMES);
+                id, name, uuid, GuestKind.PVH, vcpus, maxFrames, DEFAULT_EVENT_CHANNELS, GrantLimits.DEFAULT);
     }
 }

@@ -2,7 +2,8 @@ package org.xenolith.hypervisor;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
@@ -78,7 +79,9 @@ public final class Vcpu implements World {
     private volatile boolean flushRequested;
     private volatile boolean initRequested;
     private volatile int startupVector = -1;
-    private final ConcurrentLinkedQueue<Long> changedFrames = new ConcurrentLinkedQueue<>();
+    /** A set: others may change the same frame without end while this virtual CPU sleeps. */
+    private final Set<Long> changedFrames = ConcurrentHashMap.newKeySet();
+
     private volatile boolean polling;
     private volatile boolean woken;
     /** Not running and not to be woken by interrupts: never started, or gave up. */
@@ -369,10 +372,10 @@ public final class Vcpu implements World {
 
     private void serveRequests() {
         state.lower(VcpuState.EVENT_EXIT);
-        Long changed = changedFrames.poll();
-        while (changed != null) {
+        for (Long changed : changedFrames) {
+            // Removed first: a change after that is a new one.
+            changedFrames.remove(changed);
             engine.invalidateFrame(changed);
-            changed = changedFrames.poll();
         }
         if (initRequested) {
             initRequested = false;

@@ -3,10 +3,12 @@ package org.xenolith.hypervisor;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.UUID;
 import org.xenolith.abi.SharedInfo;
 import org.xenolith.abi.VcpuInfo;
 import org.xenolith.cpu.Efer;
 import org.xenolith.cpu.VcpuState;
+import org.xenolith.hypervisor.grants.GrantLimits;
 import org.xenolith.hypervisor.time.DomainClock;
 import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.MachineMemory;
@@ -30,7 +32,25 @@ final class TestHost implements AutoCloseable {
         return domain(id, vcpus, clock);
     }
 
+    Domain domain(int id, int vcpus, GrantLimits grants) {
+        return domain(
+                new DomainSettings(
+                        id,
+                        "test",
+                        new UUID(0, id),
+                        GuestKind.PVH,
+                        vcpus,
+                        2 * FRAMES,
+                        DomainSettings.DEFAULT_EVENT_CHANNELS,
+                        grants),
+                clock);
+    }
+
     Domain domain(int id, int vcpus, DomainClock time) {
+        return domain(DomainSettings.pvh(id, "test", vcpus, 2 * FRAMES), time);
+    }
+
+    private Domain domain(DomainSettings settings, DomainClock time) {
         DomainParts parts = new DomainParts(
                 machine,
                 domains,
@@ -41,7 +61,7 @@ final class TestHost implements AutoCloseable {
                 () -> 4,
                 console::write,
                 trace);
-        Domain domain = new Domain(DomainSettings.pvh(id, "test", vcpus, 2 * FRAMES), parts);
+        Domain domain = new Domain(settings, parts);
         domains.add(domain);
         if (domain.memory().populate(0, FRAMES) != FRAMES) {
             throw new IllegalStateException("no memory");
@@ -81,7 +101,12 @@ final class TestHost implements AutoCloseable {
             state.setGpr(registers[i], arguments[i]);
         }
         state.setGpr(VcpuState.RAX, number);
-        vcpu.domain().hypercalls().dispatch(vcpu);
+        long rip = state.rip();
+        do {
+            // A call that goes on steps back to its instruction.
+            state.setRip(rip);
+            vcpu.domain().hypercalls().dispatch(vcpu);
+        } while (state.rip() != rip);
         return state.gpr(VcpuState.RAX);
     }
 

@@ -86,4 +86,19 @@ class PhysicalToMachineTest {
         int mfn = machine.allocateFrame();
         assertThatThrownBy(() -> map.map(1L << 33, mfn, true)).isInstanceOf(IndexOutOfBoundsException.class);
     }
+
+    @Test
+    void leavesAreLimitedAndGoWithTheirLastEntry() {
+        PhysicalToMachine map = new PhysicalToMachine(machine);
+        map.limitLeaves(2);
+        map.map(0, 1, true);
+        map.map(1L << 32, 2, true);
+        assertThat(map.hasRoomFor(511)).isTrue();
+        assertThat(map.hasRoomFor(512)).isFalse();
+        map.unmap(1L << 32);
+        assertThat(map.hasRoomFor(512)).isTrue();
+        assertThat(map.mfn(1L << 32)).isEqualTo(-1);
+        assertThat(map.nextMapped(1)).isEqualTo(-1);
+        assertThat(map.hasRoomFor(1L << 40)).isFalse();
+    }
 }
