@@ -110,6 +110,12 @@ class HypercallFuzzTest {
             HypercallNumber.DOMCTL
         };
 
+        private static final int[] GRANT_OPERATIONS = {0, 0, 0, 0, 0, 1, 1, 1, 5, 5, 5, 5, 8, 11};
+        private static final int[] MEMORY_OPERATIONS = {
+            MemoryOp.POPULATE_PHYSMAP, MemoryOp.POPULATE_PHYSMAP, MemoryOp.DECREASE_RESERVATION,
+            MemoryOp.ADD_TO_PHYSMAP, MemoryOp.ADD_TO_PHYSMAP_BATCH, MemoryOp.REMOVE_FROM_PHYSMAP
+        };
+
         private final Random random;
         private final Vcpu vcpu;
         private final Domain domain;
@@ -180,6 +186,19 @@ class HypercallFuzzTest {
                     default -> poke(pointer + at, 8, number());
                 }
             }
+        }
+
+        private int operation(int hypercall) {
+            int[] good = hypercall == HypercallNumber.GRANT_TABLE_OP
+                    ? GRANT_OPERATIONS
+                    : hypercall == HypercallNumber.MEMORY_OP ? MEMORY_OPERATIONS : new int[0];
+            if (random.nextInt(20) == 0) {
+                return (int) number();
+            }
+            if (good.length == 0 || random.nextInt(5) == 0) {
+                return random.nextInt(hypercall == HypercallNumber.EVENT_CHANNEL_OP ? 15 : 30);
+            }
+            return good[random.nextInt(good.length)];
         }
 
         /** The structures that matter most, as somebody would write them who knows them. */
@@ -283,14 +302,33 @@ class HypercallFuzzTest {
         /** What a domain does without asking: its grant entries, its event words. */
         private void scribble() {
             long table = TABLE << 12;
-            if (random.nextBoolean()) {
+            if (random.nextInt(50) == 0) {
+                // Its own operations soon make it lose its table.
+                try {
+                    domain.grantTable().mapFrame(0, TABLE);
+                } catch (HypercallException e) {
+                    // A grant is there.
+                }
+            }
+            if (random.nextInt(4) != 0) {
                 int size = domain.grantTable().version() == 1 ? 8 : 16;
                 long entry = table + (long) random.nextInt(17) * size;
-                int flags = random.nextInt(4) == 0
-                        ? random.nextInt(0x10000)
-                        : GrantEntry.PERMIT_ACCESS | random.nextInt(2) * 4;
-                poke(entry + 4, 4, size == 8 ? gfn() : random.nextInt(5));
-                poke(entry + size / 2, size / 2, gfn());
+                int flags = switch (random.nextInt(8)) {
+                    case 0 -> random.nextInt(0x10000);
+                    case 1 -> GrantEntry.TRANSITIVE;
+                    case 2 -> GrantEntry.PERMIT_ACCESS | GrantEntry.SUB_PAGE;
+                    case 3 -> GrantEntry.PERMIT_ACCESS | GrantEntry.READONLY;
+                    default -> GrantEntry.PERMIT_ACCESS;
+                };
+                poke(
+                        entry + 4,
+                        4,
+                        size == 8
+                                ? gfn()
+                                : random.nextBoolean()
+                                        ? 1 + random.nextInt(3)
+                                        : random.nextInt(4096) | random.nextInt(4096) << 16);
+                poke(entry + size / 2, size / 2, flags == GrantEntry.TRANSITIVE ? 8 + random.nextInt(8) : gfn());
                 poke(entry, 4, flags | DOMIDS[random.nextInt(DOMIDS.length)] << 16);
             } else {
                 long page = random.nextBoolean() ? SHARED_INFO + random.nextInt(4) : gfn();
@@ -305,7 +343,7 @@ class HypercallFuzzTest {
             }
             int hypercall =
                     random.nextInt(20) == 0 ? random.nextInt(80) - 8 : HYPERCALLS[random.nextInt(HYPERCALLS.length)];
-            int operation = random.nextInt(20) == 0 ? (int) number() : random.nextInt(30);
+            int operation = operation(hypercall);
             long pointer = pointer();
             fill(pointer);
             if (random.nextInt(3) != 0) {
