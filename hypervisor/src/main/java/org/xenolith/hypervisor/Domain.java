@@ -12,6 +12,7 @@ import org.xenolith.hypervisor.grants.GrantTable;
 import org.xenolith.hypervisor.hypercall.Hypercalls;
 import org.xenolith.hypervisor.time.DomainClock;
 import org.xenolith.hypervisor.time.SystemTimeRecord;
+import org.xenolith.hypervisor.viridian.Viridian;
 import org.xenolith.memory.MachineMemory;
 import org.xenolith.memory.PhysicalToMachine;
 
@@ -34,6 +35,9 @@ public final class Domain {
     private final PortBus ports = new PortBus();
     private final MmioBus mmio = new MmioBus();
     private final Hypercalls hypercalls;
+    /** Null when the domain does not see it. */
+    private final Viridian viridian;
+
     private final List<Vcpu> vcpus;
     private final CompletableFuture<ShutdownDetail> shutdown = new CompletableFuture<>();
     /** Guards the fields below; virtual CPUs wait on it while the domain is paused. */
@@ -62,6 +66,7 @@ public final class Domain {
         eventChannels = new EventChannels(this, sharedInfo(), settings.maxEventChannels());
         grantTable = new GrantTable(this, settings.grants());
         hypercalls = new Hypercalls(this);
+        viridian = settings.viridian().isEmpty() ? null : new Viridian(this, settings.viridian());
         List<Vcpu> made = new ArrayList<>();
         for (int id = 0; id < settings.vcpus(); id++) {
             made.add(new Vcpu(this, id));
@@ -143,6 +148,11 @@ public final class Domain {
     /** The hypercalls that this domain has. */
     public Hypercalls hypercalls() {
         return hypercalls;
+    }
+
+    /** The Viridian interface, or null. */
+    public Viridian viridian() {
+        return viridian;
     }
 
     /** The machine's memory. */
@@ -352,6 +362,9 @@ public final class Domain {
         for (Vcpu vcpu : vcpus) {
             vcpu.close();
         }
+        if (viridian != null) {
+            viridian.close();
+        }
         memory.releaseAll();
         memory.releaseHypervisorFrame(sharedInfoMfn);
     }
@@ -389,6 +402,13 @@ public final class Domain {
     public void contentChanged(long gfn) {
         for (Vcpu vcpu : vcpus) {
             vcpu.requestInvalidation(gfn);
+        }
+    }
+
+    /** Like {@link #contentChanged}, from inside a virtual CPU's engine, which must not lose the block that it executes. */
+    public void contentChangedWhileRunning(long gfn) {
+        for (Vcpu vcpu : vcpus) {
+            vcpu.requestInvalidationLater(gfn);
         }
     }
 

@@ -3,7 +3,6 @@ package org.xenolith.hypervisor;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.UUID;
 import org.xenolith.abi.SharedInfo;
 import org.xenolith.abi.VcpuInfo;
 import org.xenolith.cpu.Efer;
@@ -33,24 +32,14 @@ final class TestHost implements AutoCloseable {
     }
 
     Domain domain(int id, int vcpus, GrantLimits grants) {
-        return domain(
-                new DomainSettings(
-                        id,
-                        "test",
-                        new UUID(0, id),
-                        GuestKind.PVH,
-                        vcpus,
-                        2 * FRAMES,
-                        DomainSettings.DEFAULT_EVENT_CHANNELS,
-                        grants),
-                clock);
+        return domain(DomainSettings.pvh(id, "test", vcpus, 2 * FRAMES).withGrants(grants), clock);
     }
 
     Domain domain(int id, int vcpus, DomainClock time) {
         return domain(DomainSettings.pvh(id, "test", vcpus, 2 * FRAMES), time);
     }
 
-    private Domain domain(DomainSettings settings, DomainClock time) {
+    Domain domain(DomainSettings settings, DomainClock time) {
         DomainParts parts = new DomainParts(
                 machine,
                 domains,

@@ -7,6 +7,7 @@ import org.xenolith.hypervisor.Domain;
 import org.xenolith.hypervisor.HypercallException;
 import org.xenolith.hypervisor.Trace;
 import org.xenolith.hypervisor.Vcpu;
+import org.xenolith.hypervisor.viridian.Viridian;
 
 /** Takes a hypercall from a virtual CPU's registers to its handler and the result back. */
 public final class Hypercalls {
@@ -42,6 +43,11 @@ public final class Hypercalls {
         if (!wide) {
             number &= 0xffffffffL;
         }
+        Viridian viridian = vcpu.domain().viridian();
+        if (viridian != null && (number & 0x80000000L) != 0 && state.cpl() == 0) {
+            viridianCall(viridian, state, wide);
+            return;
+        }
         Call call = new Call(vcpu, wide ? 8 : 4, false, arguments);
         long result = state.cpl() != 0 ? -Errno.EPERM : invoke(number, call, handlers);
         if (call.continuation() == null) {
@@ -52,6 +58,17 @@ public final class Hypercalls {
         Trace trace = vcpu.domain().trace();
         if (trace != null) {
             trace.hypercall(vcpu, number, arguments, result);
+        }
+    }
+
+    /** Its input is in rcx, or in edx and eax, and its result in rax, or in edx and eax. */
+    private static void viridianCall(Viridian viridian, VcpuState state, boolean wide) {
+        if (wide) {
+            state.setGpr(VcpuState.RAX, viridian.hypercall(state.gpr(VcpuState.RCX)));
+        } else {
+            long result = viridian.hypercall(state.gpr(VcpuState.RDX) << 32 | state.gpr(VcpuState.RAX) & 0x7fffffffL);
+            state.setGpr(VcpuState.RAX, result & 0xffffffffL);
+            state.setGpr(VcpuState.RDX, result >>> 32);
         }
     }
 
