@@ -39,7 +39,10 @@ public record XtfRunner(int seconds, int jobs, boolean forcedEmulation, EngineKi
     private static final String RESULT = "Test result: ";
     private static final Pattern NUMBER = Pattern.compile("[0-9]{1,9}");
     private static final Pattern WORD = Pattern.compile("\"([a-z_]+)\"");
-    /** Settings that say nothing to us, or that we follow. */
+    /**
+     * Settings that we follow, or that make no difference here: there is one kind of paging, which neither {@code hap} nor
+     * shadow page tables describe.
+     */
     private static final Set<String> KNOWN = Set.of(
             "name",
             "type",
@@ -48,9 +51,16 @@ public record XtfRunner(int seconds, int jobs, boolean forcedEmulation, EngineKi
             "vcpus",
             "firmware_override",
             "kernel",
+            "cmdline",
+            "extra",
             "on_reboot",
+            "hap",
             "viridian",
             "max_event_channels");
+
+    /** Why a test has no success, in the words that its authors use. */
+    private static final Pattern REASON =
+            Pattern.compile("(?m)^(?:(?:Skip|Error|Fail\\w*): .*|FEP .*(?:\\n.*hvm_fep.*)?)");
 
     /**
      * Runs all tests.
@@ -114,14 +124,13 @@ public record XtfRunner(int seconds, int jobs, boolean forcedEmulation, EngineKi
     }
 
     /** Boots a test to its end; returns how that came. */
-    private String boot(XtfTest test, Log log)
-            throws IOException, DomainBuildException, InterruptedException {
+    private String boot(XtfTest test, Log log) throws IOException, DomainBuildException, InterruptedException {
         if (!Files.isReadable(test.kernel())) {
             return "cannot read " + test.kernel() + ": was the framework built?";
         }
         DomainConfig.Builder config = DomainConfig.of(test.kernel())
                 .name(test.id())
-                .commandLine(test.variation())
+                .commandLine(commandLine(test))
                 .memoryBytes(number(test, "memory", MEMORY) << 20)
                 .vcpus((int) number(test, "vcpus", 1))
                 .forcedEmulation(forcedEmulation)
@@ -148,6 +157,13 @@ public record XtfRunner(int seconds, int jobs, boolean forcedEmulation, EngineKi
         }
     }
 
+    private static String commandLine(XtfTest test) {
+        String text = test.settings().getOrDefault("cmdline", test.settings().getOrDefault("extra", ""));
+        return text.length() >= 2 && text.startsWith("\"") && text.endsWith("\"")
+                ? text.substring(1, text.length() - 1)
+                : text;
+    }
+
     private static long number(XtfTest test, String key, long otherwise) {
         String text = test.settings().get(key);
         if (text == null) {
@@ -159,7 +175,7 @@ public record XtfRunner(int seconds, int jobs, boolean forcedEmulation, EngineKi
         return Long.parseLong(text);
     }
 
-    static Set<ViridianFeature> viridian(String text) {
+    private static Set<ViridianFeature> viridian(String text) {
         if (text.equals("0")) {
             return Set.of();
         }
@@ -177,7 +193,7 @@ public record XtfRunner(int seconds, int jobs, boolean forcedEmulation, EngineKi
     }
 
     /** The result is the last line that the test prints; what it did not get to print is a crash. */
-    static XtfStatus status(String log) {
+    private static XtfStatus status(String log) {
         String last = log.lines()
                 .map(String::strip)
                 .filter(line -> line.startsWith(RESULT))
@@ -191,17 +207,16 @@ public record XtfRunner(int seconds, int jobs, boolean forcedEmulation, EngineKi
         return XtfStatus.CRASH;
     }
 
+    /** What a test says of its result: the last line with a reason, or the last line. */
     private static String lastWords(String log) {
-        String words = "";
-        for (String line : log.lines().map(String::strip).toList()) {
-            if (line.startsWith(RESULT)) {
-                break;
-            }
-            if (!line.isEmpty()) {
-                words = line;
-            }
+        int end = log.lastIndexOf(RESULT);
+        String text = (end < 0 ? log : log.substring(0, end)).strip();
+        String words = text.substring(text.lastIndexOf('\n') + 1);
+        Matcher reasons = REASON.matcher(text);
+        while (reasons.find()) {
+            words = reasons.group();
         }
-        return words;
+        return words.strip().replaceAll("\\s+", " ");
     }
 
     /** What a test prints: on its own console, and when it has none yet, on the hypervisor's. */
