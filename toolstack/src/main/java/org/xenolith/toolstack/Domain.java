@@ -21,6 +21,7 @@ import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.core.SharedCode;
 import org.xenolith.cpu.decode.InsnTable;
 import org.xenolith.cpu.interpret.Interpreter;
+import org.xenolith.hypervisor.DebugConsole;
 import org.xenolith.hypervisor.DomainMemory;
 import org.xenolith.hypervisor.DomainParts;
 import org.xenolith.hypervisor.DomainSettings;
@@ -82,11 +83,13 @@ public final class Domain implements AutoCloseable {
     private final AtomicBoolean destroyed = new AtomicBoolean();
     private final CompletableFuture<DomainOutcome> outcome;
     private volatile IntConsumer debugPort = value -> {};
+    private volatile DebugConsole hypervisorConsole;
     private volatile boolean closed;
 
     private Domain(DomainConfig config, KernelImage kernel) throws ImageFormatException, DomainBuildException {
         this.config = config;
         inspector = new Inspector(config.trace(), config.symbols());
+        hypervisorConsole = inspector::hypervisorConsole;
         if (config.deterministic() && config.vcpus() > 1) {
             throw new DomainBuildException(
                     "a deterministic guest has one virtual CPU: how several take turns is up to the host");
@@ -113,15 +116,19 @@ public final class Domain implements AutoCloseable {
                     policy::leaf,
                     clock,
                     randomness,
-                    inspector::hypervisorConsole,
+                    (bytes, offset, length) -> hypervisorConsole.write(bytes, offset, length),
                     inspector.trace());
             domain = new org.xenolith.hypervisor.Domain(
                     DomainSettings.pvh(
-                            DOMAIN_ID,
-                            config.name(),
-                            config.deterministic() ? new UUID(seeded.nextLong(), seeded.nextLong()) : UUID.randomUUID(),
-                            config.vcpus(),
-                            frames),
+                                    DOMAIN_ID,
+                                    config.name(),
+                                    config.deterministic()
+                                            ? new UUID(seeded.nextLong(), seeded.nextLong())
+                                            : UUID.randomUUID(),
+                                    config.vcpus(),
+                                    frames)
+                            .withEventChannels(config.maxEventChannels())
+                            .withViridian(config.viridian()),
                     parts);
             inspector.watch(domain);
             BuiltGuest built = PvhBuilder.build(
@@ -293,6 +300,11 @@ public final class Domain implements AutoCloseable {
     /** Hears the bytes that the guest writes to port 0xE9. Set before {@link #start}. */
     public void onDebugPort(IntConsumer listener) {
         debugPort = listener;
+    }
+
+    /** Takes what the guest writes to the hypervisor's console, in place of our standard error. Set before {@link #start}. */
+    public void onHypervisorConsole(DebugConsole listener) {
+        hypervisorConsole = listener;
     }
 
     /** Commands that look into the guest. */

@@ -5,7 +5,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.xenolith.cpu.CpuLevel;
+import org.xenolith.hypervisor.DomainSettings;
+import org.xenolith.hypervisor.viridian.ViridianFeature;
 import org.xenolith.services.symbols.SymbolTable;
 
 /**
@@ -22,6 +25,8 @@ import org.xenolith.services.symbols.SymbolTable;
  * @param engine who executes the instructions
  * @param deterministic time is derived from retired instructions, and randomness from a seed
  * @param forcedEmulation UD2 followed by "xen" is a prefix, as test programs for emulators want it, and not #UD
+ * @param maxEventChannels highest port number of an event channel
+ * @param viridian what the guest has of the Viridian interface; empty for a guest that does not see it
  * @param trace what to trace, and to whom; empty for nothing
  * @param symbols of the kernel, for traces and reports; empty to take what the kernel carries itself
  */
@@ -37,6 +42,8 @@ public record DomainConfig(
         EngineKind engine,
         boolean deterministic,
         boolean forcedEmulation,
+        int maxEventChannels,
+        Set<ViridianFeature> viridian,
         Optional<TraceConfig> trace,
         Optional<SymbolTable> symbols) {
     public static final long DEFAULT_MEMORY = 512L << 20;
@@ -44,6 +51,7 @@ public record DomainConfig(
 
     public DomainConfig {
         ramdisk = List.copyOf(ramdisk);
+        viridian = Set.copyOf(viridian);
     }
 
     /** A builder with defaults for everything but the kernel. */
@@ -64,6 +72,8 @@ public record DomainConfig(
         private EngineKind engine = EngineKind.AUTO;
         private boolean deterministic;
         private boolean forcedEmulation;
+        private int maxEventChannels = DomainSettings.DEFAULT_EVENT_CHANNELS;
+        private Set<ViridianFeature> viridian = Set.of();
         private TraceConfig trace;
         private SymbolTable symbols;
 
@@ -127,6 +137,16 @@ public record DomainConfig(
             return this;
         }
 
+        public Builder maxEventChannels(int value) {
+            maxEventChannels = value;
+            return this;
+        }
+
+        public Builder viridian(Set<ViridianFeature> value) {
+            viridian = value;
+            return this;
+        }
+
         public Builder trace(TraceConfig value) {
             trace = value;
             return this;
@@ -150,6 +170,8 @@ public record DomainConfig(
                     engine,
                     deterministic,
                     forcedEmulation,
+                    maxEventChannels,
+                    viridian,
                     Optional.ofNullable(trace),
                     Optional.ofNullable(symbols));
         }
