@@ -302,8 +302,7 @@ final class RunCommand implements Callable<Integer> {
         }
         if (most > 1 && deterministic) {
             throw new CliException(
-                    ExitStatus.USAGE,
-                    "--deterministic has one virtual CPU: how several take turns is up to the host");
+                    ExitStatus.USAGE, "--deterministic has one virtual CPU: how several take turns is up to the host");
         }
         if (most > 1 && engine == EngineKind.VERIFY) {
             throw new CliException(

@@ -107,7 +107,7 @@ public final class Domain implements AutoCloseable {
             SecureRandom random = new SecureRandom();
             LongSupplier randomness = config.deterministic() ? seeded::nextLong : random::nextLong;
             DomainClock clock = config.deterministic() ? new VirtualClock(VIRTUAL_SPEED, 0) : new HostClock();
-            CpuidPolicy chosen = config.cpu().policy();
+            CpuidPolicy chosen = config.cpu().policy().withCores(vcpus);
             CpuidPolicy policy = config.forcedEmulation() ? chosen.withForcedEmulation() : chosen;
             SharedCode shared = vcpus > 1 ? new SharedCode(machine, vcpus) : null;
             DomainParts parts = new DomainParts(
@@ -328,8 +328,8 @@ public final class Domain implements AutoCloseable {
      */
     public void setVcpus(int count) {
         if (count < 1 || count > config.maxVcpus()) {
-            throw new IllegalArgumentException(
-                    count + " virtual CPUs are not possible; give 1 to " + config.maxVcpus() + ", this guest's maximum");
+            throw new IllegalArgumentException(count + " virtual CPUs are not possible; give 1 to " + config.maxVcpus()
+                    + ", this guest's maximum");
         }
         for (int vcpu = 0; vcpu < config.maxVcpus(); vcpu++) {
             entries.setVcpuOnline(store, vcpu, vcpu < count);
