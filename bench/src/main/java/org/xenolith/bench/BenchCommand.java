@@ -24,6 +24,7 @@ import org.xenolith.cli.ExitStatus;
 import org.xenolith.image.DebianPackages;
 import org.xenolith.image.ImageException;
 import org.xenolith.image.Progress;
+import org.xenolith.toolstack.DomainConfig;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -38,6 +39,7 @@ import picocli.CommandLine.Option;
             "xeno bench                              everything, three rounds",
             "       xeno bench --quick --only integer,boot  a first impression",
             "       xeno bench --check                      guest against host",
+            "       xeno bench --stress --seconds 600       several processors at once, under each engine",
             "       xeno bench [OPTIONS]"
         },
         exitCodeListHeading = "%nExit status:%n",
@@ -60,6 +62,9 @@ public final class BenchCommand implements Callable<Integer> {
 
     private static final int MOST_ROUNDS = 100;
     private static final double MOST_SECONDS = 600;
+    private static final double MOST_STRESS_SECONDS = 100_000;
+    private static final double STRESS_SECONDS = 60;
+    private static final int STRESS_VCPUS = 4;
 
     /** How results are printed. */
     enum Format {
@@ -101,7 +106,8 @@ public final class BenchCommand implements Callable<Integer> {
     @Option(
             names = "--seconds",
             paramLabel = "S",
-            description = "Time for which a workload repeats its unit; 1 by default.")
+            description = "Time for which a workload repeats its unit; 1 by default. With --stress, time for each engine; 60 by"
+                    + " default.")
     private Double seconds;
 
     @Option(names = "--quick", description = "One round of " + QUICK_SECONDS + " s for each workload.")
@@ -109,6 +115,18 @@ public final class BenchCommand implements Callable<Integer> {
 
     @Option(names = "--check", description = "Check clocks, sums and floating point of the guest against the host.")
     private boolean check;
+
+    @Option(
+            names = "--stress",
+            description = "Stress a guest with several processors, under each of Xenolith's engines: memory order, TLB"
+                    + " shootdowns, wake-ups, changing code, processors that come and go.")
+    private boolean stress;
+
+    @Option(
+            names = "--vcpus",
+            paramLabel = "N",
+            description = "Virtual processors of the guest of --stress, 2 to 32; 4 by default.")
+    private Integer vcpus;
 
     @Option(
             names = "--engine",
@@ -234,8 +252,15 @@ public final class BenchCommand implements Callable<Integer> {
         if (rounds != null && (rounds < 1 || rounds > MOST_ROUNDS)) {
             return "--rounds is from 1 to " + MOST_ROUNDS;
         }
-        if (seconds != null && !(seconds > 0 && seconds <= MOST_SECONDS)) {
-            return "--seconds is more than 0 and at most " + (int) MOST_SECONDS;
+        double most = stress ? MOST_STRESS_SECONDS : MOST_SECONDS;
+        if (seconds != null && !(seconds > 0 && seconds <= most)) {
+            return "--seconds is more than 0 and at most " + (int) most;
+        }
+        if (vcpus != null && !stress) {
+            return "--vcpus belongs to --stress";
+        }
+        if (vcpus != null && (vcpus < 2 || vcpus > DomainConfig.MAX_VCPUS)) {
+            return "--vcpus is from 2 to " + DomainConfig.MAX_VCPUS;
         }
         if (timeout < 1 || bootTimeout < 1) {
             return "a time limit is at least 1 s";
@@ -250,6 +275,9 @@ public final class BenchCommand implements Callable<Integer> {
     }
 
     private Set<Contestant> wanted() {
+        if (stress) {
+            return EnumSet.of(Contestant.XENOLITH);
+        }
         Set<Contestant> wanted = EnumSet.noneOf(Contestant.class);
         engines.forEach(name -> Contestant.of(name).ifPresent(wanted::add));
         if (engines.isEmpty()) {
@@ -306,6 +334,11 @@ public final class BenchCommand implements Callable<Integer> {
             return UNAVAILABLE;
         }
         Round.Setup setup = setup(work, selected, remarks, environment, !machines.isEmpty());
+        if (stress) {
+            return new StressRun(
+                            setup, launcher(), memory, vcpus != null ? vcpus : STRESS_VCPUS, runArguments, out, err)
+                    .run();
+        }
         if (check) {
             return new CheckRun(setup, machines, out, err, format == Format.JSON).run();
         }
@@ -410,7 +443,7 @@ public final class BenchCommand implements Callable<Integer> {
             }
         }
         environment.put("memory", memory);
-        double time = seconds != null ? seconds : quick ? QUICK_SECONDS : 1.0;
+        double time = seconds != null ? seconds : stress ? STRESS_SECONDS : quick ? QUICK_SECONDS : 1.0;
         PlanWatcher.Limits limits =
                 new PlanWatcher.Limits(Duration.ofSeconds(bootTimeout), Round.workloadLimit(time, timeout));
         return new Round.Setup(

@@ -40,6 +40,21 @@ final class GuestImage {
         write(target, Map.of("bench/check.sh", Programs.resource("check.sh")));
     }
 
+    /**
+     * An image that runs the stress tests.
+     *
+     * @param seconds for how long, in all
+     */
+    void writeStress(Path target, double seconds) throws BenchException {
+        write(
+                target,
+                Map.of(
+                        "bench/stress.sh",
+                        Programs.resource("stress.sh"),
+                        "bench/seconds",
+                        (seconds + "\n").getBytes(StandardCharsets.UTF_8)));
+    }
+
     /** A line for each workload: name and program. */
     static String plan(List<Workload> workloads) {
         StringBuilder plan = new StringBuilder();

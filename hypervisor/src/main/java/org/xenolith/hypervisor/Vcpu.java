@@ -345,6 +345,11 @@ public final class Vcpu implements World {
         }
     }
 
+    /** Whether the thread is outside the guest, or is the calling one. */
+    boolean isOutside() {
+        return !busy || Thread.currentThread() == thread;
+    }
+
     void join() {
         Thread runner = thread;
         boolean interrupted = false;

@@ -17,5 +17,9 @@ if [ -e /bench/plan ]; then
     done < /bench/plan
 fi
 [ -e /bench/check.sh ] && $bb sh /bench/check.sh /bench/xcheck $bb
+if [ -e /bench/stress.sh ]; then
+    read -r seconds < /bench/seconds
+    $bb sh /bench/stress.sh "$seconds" /bench/xstress
+fi
 echo "XENOLITH-BENCH END"
 $bb poweroff -f
