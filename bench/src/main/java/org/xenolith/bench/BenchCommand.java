@@ -106,8 +106,9 @@ public final class BenchCommand implements Callable<Integer> {
     @Option(
             names = "--seconds",
             paramLabel = "S",
-            description = "Time for which a workload repeats its unit; 1 by default. With --stress, time for each engine; 60 by"
-                    + " default.")
+            description =
+                    "Time for which a workload repeats its unit; 1 by default. With --stress, time for each engine; 60 by"
+                            + " default.")
     private Double seconds;
 
     @Option(names = "--quick", description = "One round of " + QUICK_SECONDS + " s for each workload.")

@@ -112,7 +112,10 @@ final class StressRun {
             }
             String title = vcpus + " processors" + (chosen ? "" : ", " + engine);
             err.println(String.format(
-                    Locale.ROOT, "xeno bench: stress with %s for %.0f s, and as long as it takes", title, setup.seconds()));
+                    Locale.ROOT,
+                    "xeno bench: stress with %s for %.0f s, and as long as it takes",
+                    title,
+                    setup.seconds()));
             Verdict verdict = run(Machine.xenolith(launcher, memory, arguments), image);
             verdict.failures().forEach(failure -> out.println("WRONG  " + title + ": " + failure));
             out.println((verdict.failures().isEmpty() ? "ok     " : "WRONG  ") + title + ": "
@@ -127,9 +130,8 @@ final class StressRun {
         Reader reader = new Reader(vcpus);
         long stopped = 0;
         try (Console console = machine.start(setup.kernel(), image, setup.append())) {
-            long deadline = System.nanoTime()
-                    + setup.limits().boot().plus(PATIENCE).toNanos()
-                    + (long) (setup.seconds() * 1e9);
+            long deadline =
+                    System.nanoTime() + setup.limits().boot().plus(PATIENCE).toNanos() + (long) (setup.seconds() * 1e9);
             String trouble = "not finished within " + PATIENCE.toMinutes() + " min more than its time";
             long last = System.nanoTime();
             while (!reader.ended()) {

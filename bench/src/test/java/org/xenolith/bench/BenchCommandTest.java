@@ -39,6 +39,10 @@ final class BenchCommandTest {
                 "--memory=lots",
                 "--memory=0M",
                 "--timeout=0",
+                "--vcpus=4",
+                "--stress,--vcpus=1",
+                "--stress,--vcpus=33",
+                "--stress,--seconds=1000000",
                 "--peer-machine=pc;rm",
                 "--engine=tcg,--no-peer"
             })

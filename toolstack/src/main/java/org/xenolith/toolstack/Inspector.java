@@ -29,14 +29,14 @@ import org.xenolith.toolstack.inspect.Registers;
  */
 public final class Inspector {
     /** Stack traces of our own defects are for those who can mend them. */
+    private static final boolean DEBUG = Boolean.getBoolean("xenolith.debug") || System.getenv("XENO_DEBUG") != null;
+
+    private static final int MOST_HANDED_BACK = 15;
+
     /** Frames of a processor that did not stop the domain itself. */
     private static final int OTHER_FRAMES = 8;
     /** Longest wait for the other processors of a domain that stops, in nanoseconds. */
     private static final long PATIENCE = 1_000_000_000L;
-
-    private static final boolean DEBUG = Boolean.getBoolean("xenolith.debug") || System.getenv("XENO_DEBUG") != null;
-
-    private static final int MOST_HANDED_BACK = 15;
 
     private final TraceWriter writer;
     private final Activity activity;
@@ -215,9 +215,8 @@ public final class Inspector {
     /** A line about a processor: what it is doing, and where. */
     String summary(Vcpu vcpu) {
         VcpuState state = vcpu.state();
-        String doing = vcpu.isDown()
-                ? "offline"
-                : state.getInt(VcpuState.ACTIVITY) == VcpuState.HALTED ? "halted" : "running";
+        String doing =
+                vcpu.isDown() ? "offline" : state.getInt(VcpuState.ACTIVITY) == VcpuState.HALTED ? "halted" : "running";
         return String.format(
                 "processor %d: %s at %s, engine %s",
                 vcpu.id(), doing, view.describe(state.rip()), vcpu.engine().name());

@@ -85,8 +85,7 @@ public final class Monitor implements AutoCloseable {
             new Command(
                     "engine", "[NAME]", "who executes the instructions; interpret, translate or verify", this::engine),
             new Command("cpu", "[NUMBER]", "chooses a processor", this::chooseCpu),
-            new Command(
-                    "vcpus", "[COUNT]", "what all processors do; with COUNT, asks for so many online", this::vcpus),
+            new Command("vcpus", "[COUNT]", "what all processors do; with COUNT, asks for so many online", this::vcpus),
             new Command("step s", "[COUNT]", "executes instructions, and pauses", this::step),
             new Command("pause", "", "stops the guest until 'continue'", a -> pause()),
             new Command("continue c", "", "lets the guest run", a -> resume()),
