@@ -64,7 +64,7 @@ public final class BenchCommand implements Callable<Integer> {
     private static final double MOST_SECONDS = 600;
     private static final double MOST_STRESS_SECONDS = 100_000;
     private static final double STRESS_SECONDS = 60;
-    private static final int STRESS_VCPUS = 4;
+    private static final int STRESS_PROCESSORS = 4;
 
     /** How results are printed. */
     enum Format {
@@ -124,10 +124,12 @@ public final class BenchCommand implements Callable<Integer> {
     private boolean stress;
 
     @Option(
-            names = "--vcpus",
+            names = "--smp",
             paramLabel = "N",
-            description = "Virtual processors of the guest of --stress, 2 to 32; 4 by default.")
-    private Integer vcpus;
+            description =
+                    "Processors of each guest, 1 to 32, and for native runs; then only the group 'parallel' by default."
+                            + " 1, or 4 with --stress.")
+    private Integer smp;
 
     @Option(
             names = "--engine",
@@ -223,7 +225,8 @@ public final class BenchCommand implements Callable<Integer> {
             }
             List<Workload> workloads;
             try {
-                workloads = Workloads.select(only);
+                workloads = Workloads.select(
+                        only.isEmpty() && smp != null && !stress ? List.of(Group.PARALLEL.label()) : only);
             } catch (BenchException e) {
                 err.println("xeno bench: " + e.getMessage());
                 return USAGE;
@@ -257,11 +260,9 @@ public final class BenchCommand implements Callable<Integer> {
         if (seconds != null && !(seconds > 0 && seconds <= most)) {
             return "--seconds is more than 0 and at most " + (int) most;
         }
-        if (vcpus != null && !stress) {
-            return "--vcpus belongs to --stress";
-        }
-        if (vcpus != null && (vcpus < 2 || vcpus > DomainConfig.MAX_VCPUS)) {
-            return "--vcpus is from 2 to " + DomainConfig.MAX_VCPUS;
+        int fewest = stress ? 2 : 1;
+        if (smp != null && (smp < fewest || smp > DomainConfig.MAX_VCPUS)) {
+            return "--smp is from " + fewest + " to " + DomainConfig.MAX_VCPUS;
         }
         if (timeout < 1 || bootTimeout < 1) {
             return "a time limit is at least 1 s";
@@ -273,6 +274,10 @@ public final class BenchCommand implements Callable<Integer> {
             return "--peer-machine is a machine type of QEMU, for example q35";
         }
         return wanted().isEmpty() ? "no engine is left to run" : "";
+    }
+
+    private int processors() {
+        return smp != null ? smp : stress ? STRESS_PROCESSORS : 1;
     }
 
     private Set<Contestant> wanted() {
@@ -317,7 +322,7 @@ public final class BenchCommand implements Callable<Integer> {
         Set<Contestant> contestants = wanted();
         environment.put("host", hostProcessor() + ", " + Runtime.getRuntime().availableProcessors() + " processors");
         if (contestants.contains(Contestant.XENOLITH)) {
-            machines.put(Contestant.XENOLITH, Machine.xenolith(launcher(), memory, runArguments));
+            machines.put(Contestant.XENOLITH, Machine.xenolith(launcher(), memory, processors(), runArguments));
             environment.put("java", Runtime.version().toString());
         }
         if (contestants.contains(Contestant.TCG)) {
@@ -327,8 +332,11 @@ public final class BenchCommand implements Callable<Integer> {
                 err.println("xeno bench: " + Peer.HOW_TO_GET_IT);
                 contestants.remove(Contestant.TCG);
             } else {
-                machines.put(Contestant.TCG, Machine.tcg(qemu.get().toString(), peerMachine, memory));
-                environment.put("peer", Peer.version(qemu.get()) + ", -accel tcg -cpu max -M " + peerMachine);
+                machines.put(Contestant.TCG, Machine.tcg(qemu.get().toString(), peerMachine, memory, processors()));
+                environment.put(
+                        "peer",
+                        Peer.version(qemu.get()) + ", -accel tcg" + (processors() > 1 ? ",thread=multi" : "")
+                                + " -cpu max -M " + peerMachine);
             }
         }
         if (contestants.isEmpty()) {
@@ -336,9 +344,7 @@ public final class BenchCommand implements Callable<Integer> {
         }
         Round.Setup setup = setup(work, selected, remarks, environment, !machines.isEmpty());
         if (stress) {
-            return new StressRun(
-                            setup, launcher(), memory, vcpus != null ? vcpus : STRESS_VCPUS, runArguments, out, err)
-                    .run();
+            return new StressRun(setup, launcher(), memory, runArguments, out, err).run();
         }
         if (check) {
             return new CheckRun(setup, machines, out, err, format == Format.JSON).run();
@@ -444,6 +450,9 @@ public final class BenchCommand implements Callable<Integer> {
             }
         }
         environment.put("memory", memory);
+        if (processors() > 1) {
+            environment.put("processors of each guest", Integer.toString(processors()));
+        }
         double time = seconds != null ? seconds : stress ? STRESS_SECONDS : quick ? QUICK_SECONDS : 1.0;
         PlanWatcher.Limits limits =
                 new PlanWatcher.Limits(Duration.ofSeconds(bootTimeout), Round.workloadLimit(time, timeout));
@@ -453,6 +462,7 @@ public final class BenchCommand implements Callable<Integer> {
                 built.files(),
                 append,
                 time,
+                processors(),
                 limits,
                 work);
     }

@@ -26,13 +26,15 @@ final class GuestImage {
      * An image that runs workloads.
      *
      * @param seconds for how long each repeats its unit
+     * @param processors how many they may use
      */
-    void writePlan(Path target, List<Workload> workloads, double seconds) throws BenchException {
+    void writePlan(Path target, List<Workload> workloads, double seconds, int processors) throws BenchException {
         write(
                 target,
                 Map.of(
                         "bench/plan", plan(workloads).getBytes(StandardCharsets.UTF_8),
-                        "bench/seconds", (seconds + "\n").getBytes(StandardCharsets.UTF_8)));
+                        "bench/seconds", (seconds + "\n").getBytes(StandardCharsets.UTF_8),
+                        "bench/processors", (processors + "\n").getBytes(StandardCharsets.UTF_8)));
     }
 
     /** An image that runs the accuracy checks. */

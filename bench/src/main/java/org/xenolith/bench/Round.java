@@ -26,6 +26,7 @@ final class Round {
      * @param programs program name to executable
      * @param append more kernel arguments
      * @param seconds time for which a workload repeats its unit
+     * @param processors of each guest, and for native runs
      * @param limits longest waits
      * @param work directory for images
      */
@@ -35,6 +36,7 @@ final class Round {
             Map<String, Path> programs,
             String append,
             double seconds,
+            int processors,
             PlanWatcher.Limits limits,
             Path work) {}
 
@@ -55,7 +57,7 @@ final class Round {
         needed.remove("xcheck");
         needed.remove("xstress");
         for (int start = 0; ; start++) {
-            new GuestImage(setup.busybox(), needed).writePlan(image, left, setup.seconds());
+            new GuestImage(setup.busybox(), needed).writePlan(image, left, setup.seconds(), setup.processors());
             PlanWatcher.Progress progress;
             try (Console console = machine.start(setup.kernel(), image, setup.append())) {
                 progress = new PlanWatcher(setup.limits(), listener).watch(console, true);
@@ -95,6 +97,8 @@ final class Round {
                     setup.programs().get(workload.program()).toString(),
                     "--seconds",
                     Double.toString(setup.seconds()),
+                    "--processors",
+                    Integer.toString(setup.processors()),
                     workload.name());
             Map<String, String> environment =
                     Map.of("XBENCH_BUSYBOX", setup.busybox().toString());

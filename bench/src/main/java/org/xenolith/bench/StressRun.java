@@ -31,14 +31,13 @@ final class StressRun {
             Round.Setup setup,
             Path launcher,
             String memory,
-            int vcpus,
             List<String> runArguments,
             PrintStream out,
             PrintStream err) {
         this.setup = setup;
         this.launcher = launcher;
         this.memory = memory;
-        this.vcpus = vcpus;
+        vcpus = setup.processors();
         this.runArguments = runArguments;
         this.out = out;
         this.err = err;
@@ -106,7 +105,6 @@ final class StressRun {
         boolean ok = true;
         for (String engine : chosen ? List.of("") : ENGINES) {
             List<String> arguments = new ArrayList<>(runArguments);
-            arguments.addAll(List.of("--vcpus", Integer.toString(vcpus)));
             if (!chosen) {
                 arguments.addAll(List.of("--engine", engine));
             }
@@ -116,7 +114,7 @@ final class StressRun {
                     "xeno bench: stress with %s for %.0f s, and as long as it takes",
                     title,
                     setup.seconds()));
-            Verdict verdict = run(Machine.xenolith(launcher, memory, arguments), image);
+            Verdict verdict = run(Machine.xenolith(launcher, memory, vcpus, arguments), image);
             verdict.failures().forEach(failure -> out.println("WRONG  " + title + ": " + failure));
             out.println((verdict.failures().isEmpty() ? "ok     " : "WRONG  ") + title + ": "
                     + verdict.passed().size() + " tests passed");

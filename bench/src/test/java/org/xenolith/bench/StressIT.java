@@ -38,6 +38,7 @@ class StressIT {
                     programs.build().files(),
                     "",
                     SECONDS,
+                    3,
                     new PlanWatcher.Limits(Duration.ofMinutes(5), Duration.ofMinutes(5)),
                     directory);
         } catch (ImageException | BenchException e) {
@@ -46,7 +47,7 @@ class StressIT {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         PrintStream print = new PrintStream(out, true, StandardCharsets.UTF_8);
         List<String> engine = List.of("--engine", EngineKind.AUTO.here().toString());
-        StressRun run = new StressRun(setup, launcher(), "512M", 3, engine, print, print);
+        StressRun run = new StressRun(setup, launcher(), "512M", engine, print, print);
         assertThat(run.run()).as(() -> out.toString(StandardCharsets.UTF_8)).isEqualTo(BenchCommand.OK);
     }
 
