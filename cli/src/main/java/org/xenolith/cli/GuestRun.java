@@ -24,6 +24,7 @@ import org.xenolith.services.loader.ImageFormatException;
 import org.xenolith.toolstack.Domain;
 import org.xenolith.toolstack.DomainConfig;
 import org.xenolith.toolstack.DomainOutcome;
+import org.xenolith.toolstack.LifecycleActions;
 import org.xenolith.toolstack.Monitor;
 
 /**
@@ -248,7 +249,9 @@ final class GuestRun {
 
     private Domain create() throws IOException {
         try {
-            return Domain.create(config);
+            // What follows an end is decided here, so the domain stays until it was looked at.
+            return Domain.create(
+                    config.toBuilder().actions(LifecycleActions.PRESERVE).build());
         } catch (MachineMemoryException e) {
             throw new CliException(ExitStatus.HOST, e.getMessage(), e);
         } catch (ImageFormatException | DomainBuildException e) {

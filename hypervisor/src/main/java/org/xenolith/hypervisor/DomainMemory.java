@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.IntConsumer;
 import org.xenolith.abi.E820Type;
+import org.xenolith.memory.FrameAccount;
 import org.xenolith.memory.MachineMemory;
 import org.xenolith.memory.PhysicalToMachine;
 
@@ -40,6 +41,7 @@ public final class DomainMemory {
 
     private final PhysicalToMachine map;
     private final MachineMemory machine;
+    private final FrameAccount account;
     private final Shootdown shootdown;
     private long maxFrames;
     private long ownedFrames;
@@ -55,6 +57,7 @@ public final class DomainMemory {
     DomainMemory(PhysicalToMachine map, long maxFrames, Shootdown shootdown) {
         this.map = map;
         this.machine = map.machine();
+        this.account = map.account();
         this.maxFrames = maxFrames;
         this.shootdown = shootdown;
     }
@@ -62,6 +65,11 @@ public final class DomainMemory {
     /** The map that the domain's processors use. */
     public PhysicalToMachine map() {
         return map;
+    }
+
+    /** What the domain has of the machine's memory, frames of the hypervisor's own for it included. */
+    public FrameAccount account() {
+        return account;
     }
 
     /** Frames that the domain owns. */
@@ -113,10 +121,10 @@ public final class DomainMemory {
             }
             boolean wholeExtent =
                     (at & EXTENT - 1) == 0 && end - at >= EXTENT && maxFrames - ownedFrames >= EXTENT && isHole(at);
-            int mfn = wholeExtent ? machine.allocateExtent() : -1;
+            int mfn = wholeExtent ? account.allocateExtent() : -1;
             int count = EXTENT;
             if (mfn < 0) {
-                mfn = machine.allocateFrame();
+                mfn = account.allocateFrame();
                 count = 1;
             }
             if (mfn < 0) {
@@ -184,7 +192,7 @@ public final class DomainMemory {
         if (pins.containsKey(mfn)) {
             orphans.add(mfn);
         } else {
-            machine.release(mfn, 1);
+            account.release(mfn, 1);
         }
     }
 
@@ -256,7 +264,7 @@ public final class DomainMemory {
         }
         pins.remove(mfn);
         if (orphans.remove(mfn)) {
-            machine.release(mfn, 1);
+            account.release(mfn, 1);
         }
     }
 
@@ -273,12 +281,12 @@ public final class DomainMemory {
 
     /** Takes a frame of the machine for the hypervisor's own use, zeroed; -1 when there is none. */
     public int allocateHypervisorFrame() {
-        return machine.allocateFrame();
+        return account.allocateFrame();
     }
 
     /** Gives a frame of {@link #allocateHypervisorFrame} back; it must not be mapped any more. */
     public void releaseHypervisorFrame(int mfn) {
-        machine.release(mfn, 1);
+        account.release(mfn, 1);
     }
 
     /**
@@ -302,14 +310,14 @@ public final class DomainMemory {
                 runLength++;
             } else {
                 if (runLength > 0) {
-                    machine.release(runStart, runLength);
+                    account.release(runStart, runLength);
                 }
                 runStart = mfn;
                 runLength = 1;
             }
         }
         if (runLength > 0) {
-            machine.release(runStart, runLength);
+            account.release(runStart, runLength);
         }
         foreign.clear();
         ownedFrames = 0;

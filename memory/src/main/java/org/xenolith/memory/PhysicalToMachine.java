@@ -18,6 +18,7 @@ public final class PhysicalToMachine implements GuestPhysical {
     private static final long READ_ONLY = 1;
 
     private final MachineMemory machine;
+    private final FrameAccount account;
     private long[][] leaves = new long[0][];
     private volatile DirtyLog dirty;
     /** Changes of entries so far. */
@@ -25,6 +26,12 @@ public final class PhysicalToMachine implements GuestPhysical {
 
     public PhysicalToMachine(MachineMemory machine) {
         this.machine = machine;
+        account = machine.openAccount();
+    }
+
+    /** Who pays for the domain's frames. */
+    public FrameAccount account() {
+        return account;
     }
 
     /** The machine memory that this map points into. */

@@ -38,6 +38,7 @@ public final class Inspector {
     private final StallDetector stalls = new StallDetector(this);
     private final EngineSampler sampler = new EngineSampler(this);
     private final Optional<SymbolTable> givenSymbols;
+    private final Supplier<String> name;
     /** Held while somebody looks, so that the state blocks and the memory do not go away meanwhile. */
     private final Object looking = new Object();
 
@@ -45,8 +46,10 @@ public final class Inspector {
     private GuestView view;
     private boolean closed;
 
-    Inspector(Optional<TraceConfig> config, Optional<SymbolTable> symbols) {
+    /** @param name of the domain at any time */
+    Inspector(Optional<TraceConfig> config, Optional<SymbolTable> symbols, Supplier<String> name) {
         givenSymbols = symbols;
+        this.name = name;
         writer = config.map(TraceWriter::new).orElse(null);
         activity = new Activity(writer);
     }
@@ -99,10 +102,6 @@ public final class Inspector {
         synchronized (looking) {
             return closed ? otherwise : look.get();
         }
-    }
-
-    void hypervisorConsole(byte[] bytes, int offset, int length) {
-        System.err.write(bytes, offset, length);
     }
 
     void warning(String text) {
@@ -223,13 +222,7 @@ public final class Inspector {
                 ? ""
                 : detail.message().lines().skip(1).map(line -> line + "\n").collect(Collectors.joining());
         return CrashReport.format(
-                "guest \"" + domain.settings().name() + "\": " + reason,
-                details,
-                processor,
-                state,
-                view,
-                detail.cause(),
-                DEBUG);
+                "guest \"" + name.get() + "\": " + reason, details, processor, state, view, detail.cause(), DEBUG);
     }
 
     /**

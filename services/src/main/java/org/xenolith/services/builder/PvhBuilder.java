@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.xenolith.abi.E820Type;
 import org.xenolith.abi.HvmStartInfo;
+import org.xenolith.memory.FrameAccount;
 import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.MachineMemory;
 import org.xenolith.memory.PhysicalToMachine;
@@ -225,12 +226,13 @@ public final class PvhBuilder {
     /** Backs frames {@code gfn} up to {@code end}, in whole extents where both sides are aligned. */
     private void populate(List<Range> populated, long gfn, long end) throws DomainBuildException {
         MachineMemory machine = memory.machine();
+        FrameAccount account = memory.account();
         long at = gfn;
         while (at < end) {
-            int mfn = (at & EXTENT - 1) == 0 && end - at >= EXTENT ? machine.allocateExtent() : -1;
+            int mfn = (at & EXTENT - 1) == 0 && end - at >= EXTENT ? account.allocateExtent() : -1;
             int count = EXTENT;
             if (mfn < 0) {
-                mfn = machine.allocateFrame();
+                mfn = account.allocateFrame();
                 count = 1;
             }
             if (mfn < 0) {
@@ -256,7 +258,7 @@ public final class PvhBuilder {
                 memory.unmap(gfn++);
                 count++;
             }
-            memory.machine().release(first, count);
+            memory.account().release(first, count);
         }
     }
 
