@@ -1,5 +1,6 @@
 package org.xenolith.hypervisor;
 
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -43,8 +44,11 @@ public final class DomainMemory {
     private final MachineMemory machine;
     private final FrameAccount account;
     private final Shootdown shootdown;
-    private long maxFrames;
-    private long ownedFrames;
+    /** Changed under the lock, and read without it when a frame comes on demand. */
+    private volatile long maxFrames;
+    /** Without those that came on demand; likewise. */
+    private volatile long ownedFrames;
+
     private long highestGfn = -1;
     private List<Range> ranges = List.of();
     /** Machine frames in the map that the domain does not own, with the number of places where they are mapped. */
@@ -54,12 +58,24 @@ public final class DomainMemory {
     /** Owned frames that left the map while pinned. */
     private final Set<Integer> orphans = new HashSet<>();
 
-    DomainMemory(PhysicalToMachine map, long maxFrames, Shootdown shootdown) {
+    /** @param overdrawn runs, with locks held, when the guest uses more memory on demand than it may own */
+    DomainMemory(PhysicalToMachine map, long maxFrames, Shootdown shootdown, Runnable overdrawn) {
         this.map = map;
         this.machine = map.machine();
         this.account = map.account();
         this.maxFrames = maxFrames;
         this.shootdown = shootdown;
+        map.setDemand(new PhysicalToMachine.Demand() {
+            @Override
+            public boolean mayPopulate() {
+                return DomainMemory.this.ownedFrames + map.populatedOnDemand() < DomainMemory.this.maxFrames;
+            }
+
+            @Override
+            public void unmet(long gfn) {
+                overdrawn.run();
+            }
+        });
     }
 
     /** The map that the domain's processors use. */
@@ -74,7 +90,7 @@ public final class DomainMemory {
 
     /** Frames that the domain owns. */
     public synchronized long ownedFrames() {
-        return ownedFrames;
+        return ownedFrames + map.populatedOnDemand();
     }
 
     /** Frames that the domain may own. */
@@ -112,15 +128,15 @@ public final class DomainMemory {
         long end = gfn + frames;
         long at = gfn;
         while (at < end) {
-            if (map.mfn(at) >= 0) {
+            if (map.mfn(at) >= 0 || map.isOnDemand(at)) {
                 at++;
                 continue;
             }
-            if (ownedFrames >= maxFrames) {
+            long room = maxFrames - ownedFrames();
+            if (room <= 0) {
                 break;
             }
-            boolean wholeExtent =
-                    (at & EXTENT - 1) == 0 && end - at >= EXTENT && maxFrames - ownedFrames >= EXTENT && isHole(at);
+            boolean wholeExtent = (at & EXTENT - 1) == 0 && end - at >= EXTENT && room >= EXTENT && isHole(at);
             int mfn = wholeExtent ? account.allocateExtent() : -1;
             int count = EXTENT;
             if (mfn < 0) {
@@ -144,18 +160,20 @@ public final class DomainMemory {
 
     /** Takes over what a domain builder has put into the map: all of it is the domain's own from now on. */
     public synchronized void adoptMap() {
-        ownedFrames = 0;
+        long owned = 0;
+        highestGfn = Math.max(highestGfn, map.highestOnDemand());
         for (long gfn = map.nextMapped(0); gfn >= 0; gfn = map.nextMapped(gfn + 1)) {
             if (!foreign.containsKey(map.mfn(gfn))) {
-                ownedFrames++;
+                owned++;
                 highestGfn = Math.max(highestGfn, gfn);
             }
         }
+        ownedFrames = owned - map.populatedOnDemand();
     }
 
     private boolean isHole(long first) {
         for (long gfn = first; gfn < first + EXTENT; gfn++) {
-            if (map.mfn(gfn) >= 0) {
+            if (map.mfn(gfn) >= 0 || map.isOnDemand(gfn)) {
                 return false;
             }
         }
@@ -170,11 +188,68 @@ public final class DomainMemory {
     public synchronized boolean remove(long gfn) {
         int mfn = map.unmap(gfn);
         if (mfn < 0) {
-            return false;
+            return map.unmapOnDemand(gfn);
         }
         shootdown.flush();
         drop(mfn);
         return true;
+    }
+
+    /**
+     * Makes holes, as {@link #remove} does, with one flush for all: for the balloon. Stops at the first number that is not owned
+     * memory.
+     *
+     * @return how many are holes now, from the first on
+     */
+    public synchronized int removeAll(long[] gfns) {
+        int[] frames = new int[gfns.length];
+        int count = 0;
+        int done = 0;
+        while (done < gfns.length) {
+            long gfn = gfns[done];
+            if (!isValid(gfn)) {
+                break;
+            }
+            int mfn = map.mfn(gfn);
+            if (mfn >= 0 && !foreign.containsKey(mfn)) {
+                map.unmap(gfn);
+                frames[count++] = mfn;
+            } else if (mfn >= 0 || !map.unmapOnDemand(gfn)) {
+                // It may have got its frame just now.
+                if (!isOwned(gfn)) {
+                    break;
+                }
+                continue;
+            }
+            done++;
+        }
+        if (count > 0) {
+            shootdown.flush();
+            Arrays.sort(frames, 0, count);
+            int first = 0;
+            for (int i = 0; i < count; i++) {
+                if (pins.containsKey(frames[i])) {
+                    give(frames, first, i);
+                    ownedFrames--;
+                    orphans.add(frames[i]);
+                    first = i + 1;
+                }
+            }
+            give(frames, first, count);
+        }
+        return done;
+    }
+
+    /** Gives sorted frames back, neighbours together. */
+    private void give(int[] frames, int from, int to) {
+        int start = from;
+        for (int i = from; i < to; i++) {
+            if (i + 1 == to || frames[i + 1] != frames[i] + 1) {
+                account.release(frames[start], i + 1 - start);
+                start = i + 1;
+            }
+        }
+        ownedFrames -= to - from;
     }
 
     /** A frame has left the map. */
@@ -210,6 +285,8 @@ public final class DomainMemory {
 
     /** Moves an owned frame to another place; false when there is none at {@code from}. */
     public synchronized boolean move(long from, long to) {
+        // A frame that would come on demand comes now.
+        map.frameForRead(from);
         if (from == to) {
             return isOwned(from);
         }
@@ -320,6 +397,6 @@ public final class DomainMemory {
             account.release(runStart, runLength);
         }
         foreign.clear();
-        ownedFrames = 0;
+        ownedFrames = -map.populatedOnDemand();
     }
 }

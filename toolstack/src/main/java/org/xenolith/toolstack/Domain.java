@@ -505,7 +505,21 @@ public final class Domain implements AutoCloseable {
      * meanwhile.
      */
     public void dumpCore(Path file) throws IOException {
-        throw new IOException("cannot write " + file + ": core dumps are not there yet");
+        verbs.lock();
+        try {
+            requireExists("dump");
+            org.xenolith.hypervisor.Domain domain = life.domain();
+            domain.pause();
+            try {
+                CoreDump.write(domain, file);
+            } finally {
+                domain.unpause();
+            }
+        } catch (IOException e) {
+            throw new IOException("cannot write core dump " + file + ": " + e.getMessage(), e);
+        } finally {
+            verbs.unlock();
+        }
     }
 
     /** Ends the domain at once and gives everything back. Does nothing when it is gone. Not on one of its own threads. */

@@ -24,6 +24,7 @@ import org.xenolith.hypervisor.events.HostPort;
 import org.xenolith.hypervisor.time.DomainClock;
 import org.xenolith.hypervisor.time.HostClock;
 import org.xenolith.hypervisor.time.VirtualClock;
+import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.MachineMemoryException;
 import org.xenolith.platform.LocalApic;
 import org.xenolith.platform.WallClockPort;
@@ -106,16 +107,23 @@ final class Incarnation {
                 randomness,
                 host.debugConsole(id),
                 inspector.trace());
-        MemoryPlan plan = MemoryPlan.of(config.memoryBytes(), config.maxMemoryBytes());
-        domain = new Domain(DomainSettings.pvh(id, name.get(), uuid, vcpus, plan.limitFrames()), parts);
+        long claim = MemoryPlan.claim(config.memoryBytes());
+        domain = new Domain(
+                DomainSettings.pvh(id, name.get(), uuid, vcpus, MemoryPlan.limit(config.memoryBytes())), parts);
         try {
-            if (!domain.memory().account().claim(plan.claimFrames())) {
-                throw host.refused("domain " + name.get(), plan.claimFrames() << 12);
+            if (!domain.memory().account().claim(claim)) {
+                throw host.refused("domain " + name.get(), claim << GuestPhysical.FRAME_SHIFT);
             }
             inspector.watch(domain);
             built = PvhBuilder.build(
                     kernel,
-                    new PvhConfig(config.maxMemoryBytes(), vcpus, config.commandLine(), config.ramdisk(), 0),
+                    new PvhConfig(
+                            config.maxMemoryBytes(),
+                            vcpus,
+                            config.commandLine(),
+                            config.ramdisk(),
+                            0,
+                            config.maxMemoryBytes() > config.memoryBytes()),
                     domain.memory().map());
             domain.memory().adoptMap();
             // The services look these frames up at each event: a guest that balloons them away must not give them to

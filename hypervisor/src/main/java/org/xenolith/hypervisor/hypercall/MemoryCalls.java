@@ -13,6 +13,8 @@ final class MemoryCalls {
     private static final long EXTENT_LIMIT = 1 << 20;
     /** Largest extent that an unprivileged domain may ask for: 2 MiB. */
     private static final int LARGEST_ORDER = 9;
+    /** Frames that are taken off together. */
+    private static final int BATCH_FRAMES = 512;
 
     private MemoryCalls() {}
 
@@ -22,7 +24,7 @@ final class MemoryCalls {
         long start = command >>> MemoryOp.SHIFT;
         return switch ((int) (command & MemoryOp.MASK)) {
             case MemoryOp.POPULATE_PHYSMAP -> reservation(call, pointer, start, MemoryCalls::populate);
-            case MemoryOp.DECREASE_RESERVATION -> reservation(call, pointer, start, MemoryCalls::release);
+            case MemoryOp.DECREASE_RESERVATION -> decrease(call, pointer, start);
             // Frames without a place in the guest's memory are of no use to a translated guest: none is given.
             case MemoryOp.INCREASE_RESERVATION -> reservation(call, pointer, start, (memory, gfn, order) -> false);
             case MemoryOp.MAXIMUM_RAM_PAGE -> call.domain().machine().frames();
@@ -94,14 +96,69 @@ final class MemoryCalls {
         return memory.populate(gfn, 1L << order) == 1L << order;
     }
 
-    private static boolean release(DomainMemory memory, long gfn, int order) {
-        for (long i = 0; i < 1L << order; i++) {
-            if (!memory.isOwned(gfn + i)) {
-                return false;
+    /** Takes several extents off at a time: each time costs a TLB shootdown. */
+    private static long decrease(Call call, long pointer, long start) {
+        int width = call.width();
+        Struct in = call.read(pointer, 2 * width + 12);
+        long extents = in.word(0, width);
+        long count = in.word(width, width);
+        int order = in.i32(2 * width);
+        DomainMemory memory = call.ownDomain(in.u16(2 * width + 8)).memory();
+        if (start < 0 || start > count || order < 0 || order > LARGEST_ORDER) {
+            return start;
+        }
+        long done = start;
+        while (done < count && done - start < EXTENT_LIMIT) {
+            int batch = (int) Math.min(Math.max(1, BATCH_FRAMES >> order), count - done);
+            long[] frames = new long[batch << order];
+            int read = 0;
+            try {
+                Struct list = call.read(extents + done * width, batch * width);
+                for (; read < batch; read++) {
+                    fill(frames, read, order, list.word(read * width, width));
+                }
+            } catch (HypercallException e) {
+                // The list ends in memory that is not there: the extents before are done one by one.
+                try {
+                    fill(
+                            frames,
+                            0,
+                            order,
+                            call.read(extents + done * width, width).word(0, width));
+                    read = 1;
+                } catch (HypercallException end) {
+                    return done;
+                }
+            }
+            if (order > 0) {
+                // All of an extent or nothing of it.
+                for (int i = 0; i < read; i++) {
+                    if (!owns(memory, frames, i << order, i + 1 << order)) {
+                        read = i;
+                    }
+                }
+            }
+            int gone = memory.removeAll(java.util.Arrays.copyOf(frames, read << order)) >> order;
+            done += gone;
+            if (gone == 0 || gone < read) {
+                break;
             }
         }
-        for (long i = 0; i < 1L << order; i++) {
-            memory.remove(gfn + i);
+        return done;
+    }
+
+    private static void fill(long[] frames, int extent, int order, long gfn) {
+        for (int i = 0; i < 1 << order; i++) {
+            frames[(extent << order) + i] = gfn + i;
+        }
+    }
+
+    private static boolean owns(DomainMemory memory, long[] frames, int from, int to) {
+        for (int i = from; i < to; i++) {
+            if (!DomainMemory.isValid(frames[i])
+                    || !memory.isOwned(frames[i]) && !memory.map().isOnDemand(frames[i])) {
+                return false;
+            }
         }
         return true;
     }
