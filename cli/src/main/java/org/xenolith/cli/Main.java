@@ -51,6 +51,9 @@ public final class Main implements Runnable {
             return new XlPersonality(host).run(Arrays.copyOfRange(args, 1, args.length));
         }
         String verb = args.length > 0 ? args[0] : "";
+        if (verb.equals(AotTraining.VERB)) {
+            return AotTraining.run(Arrays.copyOfRange(args, 1, args.length));
+        }
         if (verb.equals("run")) {
             RunCommand.prepare();
         }

@@ -3,6 +3,8 @@ package org.xenolith.daemon;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadInfo;
+import java.lang.management.ThreadMXBean;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -437,13 +439,7 @@ public final class HostService implements HostHandler, AutoCloseable {
     /** The host process in domain 0's place: its time is what it used beyond its guests' virtual CPUs. */
     private Answer.DomainEntry domain0() {
         HostInfo info = host.info();
-        long own = 0;
-        if (ManagementFactory.getOperatingSystemMXBean() instanceof com.sun.management.OperatingSystemMXBean bean) {
-            own = bean.getProcessCpuTime();
-        }
-        for (Domain domain : host.domains()) {
-            own -= domain.info().cpuTime().toNanos();
-        }
+        long own = ownCpuNanos();
         long heapKib = Runtime.getRuntime().totalMemory() >> 10;
         List<Answer.Vcpu> vcpus = new ArrayList<>();
         for (int i = 0; i < cpus.count(); i++) {
@@ -468,6 +464,21 @@ public final class HostService implements HostHandler, AutoCloseable {
                 "",
                 Scheduling.DEFAULT_POOL,
                 null);
+    }
+
+    /** Processor time of this process but for the threads that run guests. */
+    private static long ownCpuNanos() {
+        long own = 0;
+        if (ManagementFactory.getOperatingSystemMXBean() instanceof com.sun.management.OperatingSystemMXBean bean) {
+            own = bean.getProcessCpuTime();
+        }
+        ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+        for (ThreadInfo thread : threads.getThreadInfo(threads.getAllThreadIds())) {
+            if (thread != null && thread.getThreadName().matches("[vp]cpu.*")) {
+                own -= Math.max(0, threads.getThreadCpuTime(thread.getThreadId()));
+            }
+        }
+        return own;
     }
 
     // Life.
