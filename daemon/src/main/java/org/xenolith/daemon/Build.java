@@ -15,11 +15,13 @@ final class Build {
     private static String id() {
         String version = Build.class.getPackage().getImplementationVersion();
         try {
-            Path code = Path.of(
-                    Build.class.getProtectionDomain().getCodeSource().getLocation().toURI());
-            Path file = Files.isDirectory(code)
-                    ? code.resolve(Build.class.getName().replace('.', '/') + ".class")
-                    : code;
+            Path code = Path.of(Build.class
+                    .getProtectionDomain()
+                    .getCodeSource()
+                    .getLocation()
+                    .toURI());
+            Path file =
+                    Files.isDirectory(code) ? code.resolve(Build.class.getName().replace('.', '/') + ".class") : code;
             long seconds = Files.getLastModifiedTime(file).toMillis() / 1000;
             return (version == null ? "unpackaged" : version) + "-" + Long.toString(seconds, 36);
         } catch (IOException | URISyntaxException e) {

@@ -15,7 +15,9 @@ enum DebugKey {
         @Override
         String write(Host host) {
             return "keys: "
-                    + Arrays.stream(values()).map(key -> key.letter + " " + key.subject).collect(Collectors.joining(", "));
+                    + Arrays.stream(values())
+                            .map(key -> key.letter + " " + key.subject)
+                            .collect(Collectors.joining(", "));
         }
     },
     MEMORY('m', "memory") {
@@ -47,9 +49,7 @@ enum DebugKey {
         @Override
         String write(Host host) {
             return "registers: "
-                    + host.domains().stream()
-                            .map(DebugKey::registers)
-                            .collect(Collectors.joining("\n"));
+                    + host.domains().stream().map(DebugKey::registers).collect(Collectors.joining("\n"));
         }
     };
 
@@ -85,6 +85,8 @@ enum DebugKey {
         throw new HostException(
                 Answer.Reason.INVALID,
                 "cannot send debug keys: '" + letter + "' is not one of "
-                        + Arrays.stream(values()).map(key -> String.valueOf(key.letter)).collect(Collectors.joining(" ")));
+                        + Arrays.stream(values())
+                                .map(key -> String.valueOf(key.letter))
+                                .collect(Collectors.joining(" ")));
     }
 }

@@ -137,7 +137,8 @@ public final class HostClient implements HostConnection {
             }
             ProcessBuilder builder = new ProcessBuilder(commandLine(directory));
             builder.directory(Path.of("/").toFile());
-            builder.redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()));
+            builder.redirectInput(
+                    ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()));
             builder.redirectErrorStream(true);
             builder.redirectOutput(
                     ProcessBuilder.Redirect.appendTo(directory.log().toFile()));
@@ -152,13 +153,14 @@ public final class HostClient implements HostConnection {
                 if (!process.isAlive() && process.exitValue() != HostDaemon.ANOTHER_RUNS) {
                     throw new HostException(
                             Answer.Reason.REFUSED,
-                            "the host process does not start: " + lastLine(directory) + " (log: " + directory.log() + ")");
+                            "the host process does not start: " + lastLine(directory) + " (log: " + directory.log()
+                                    + ")");
                 }
                 if (System.nanoTime() > deadline) {
                     throw new HostException(
                             Answer.Reason.REFUSED,
-                            "the host process did not answer within " + START_MILLIS / 1000 + " s (log: " + directory.log()
-                                    + ")");
+                            "the host process did not answer within " + START_MILLIS / 1000 + " s (log: "
+                                    + directory.log() + ")");
                 }
                 Thread.sleep(POLL_MILLIS);
             }
@@ -192,7 +194,9 @@ public final class HostClient implements HostConnection {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         for (String option : ManagementFactory.getRuntimeMXBean().getInputArguments()) {
-            if (!option.startsWith("-XX:AOTCacheOutput") && !option.startsWith("-agentlib") && !option.startsWith("-javaagent")) {
+            if (!option.startsWith("-XX:AOTCacheOutput")
+                    && !option.startsWith("-agentlib")
+                    && !option.startsWith("-javaagent")) {
                 command.add(option);
             }
         }

@@ -65,7 +65,8 @@ public final class HostDaemon {
                 HostService service = new HostService(host);
                 HostServer server = new HostServer(directory, service, idle(), HostDaemon::say)) {
             Runtime.getRuntime().addShutdownHook(new Thread(server::close, "close-socket"));
-            say("host process " + ProcessHandle.current().pid() + " (" + Build.ID + ") listens on " + directory.socket());
+            say("host process " + ProcessHandle.current().pid() + " (" + Build.ID + ") listens on "
+                    + directory.socket());
             Thread.ofPlatform().daemon().name("prepare").start(Domain::prepare);
             server.run();
         }

@@ -26,7 +26,9 @@ final class HostFactsReader {
         facts.put("nr_cpus", Integer.toString(cpus.count()));
         facts.put("max_cpu_id", Integer.toString(cpus.count() - 1));
         facts.put("nr_nodes", Integer.toString(cpus.nodes().size()));
-        facts.put("cores_per_socket", Integer.toString(Math.max(1, cpus.count() / cpus.nodes().size())));
+        facts.put(
+                "cores_per_socket",
+                Integer.toString(Math.max(1, cpus.count() / cpus.nodes().size())));
         facts.put("threads_per_core", "1");
         // The guests' TSC, whatever the host's is.
         facts.put("cpu_mhz", "1000.000");

@@ -38,7 +38,8 @@ final class HostServer implements AutoCloseable {
      * @param log hears of odd connections, a line each
      * @throws IOException when the socket cannot be made
      */
-    HostServer(RuntimeDirectory directory, HostHandler handler, Duration idle, Consumer<String> log) throws IOException {
+    HostServer(RuntimeDirectory directory, HostHandler handler, Duration idle, Consumer<String> log)
+            throws IOException {
         this.directory = directory;
         this.handler = handler;
         this.idle = idle;
@@ -136,7 +137,10 @@ final class HostServer implements AutoCloseable {
                 say(
                         channel,
                         new Answer.Welcome(
-                                Messages.PROTOCOL, Build.ID, ProcessHandle.current().pid(), handler.domains()));
+                                Messages.PROTOCOL,
+                                Build.ID,
+                                ProcessHandle.current().pid(),
+                                handler.domains()));
                 continue;
             }
             if (!welcome) {

@@ -192,15 +192,12 @@ public final class HostService implements HostHandler, AutoCloseable {
                 case Command.Rename verb -> done(() -> find(verb.domain()).rename(verb.newName()));
                 case Command.SetVcpus verb -> done(() -> find(verb.domain()).setVcpus(verb.count()));
                 case Command.Pin verb -> pin(verb);
-                case Command.SetMemory verb ->
-                    done(() -> find(verb.domain()).setMemoryTarget(verb.kib() << 10));
-                case Command.SetMaxMemory verb ->
-                    done(() -> find(verb.domain()).setMaxMemory(verb.kib() << 10));
+                case Command.SetMemory verb -> done(() -> find(verb.domain()).setMemoryTarget(verb.kib() << 10));
+                case Command.SetMaxMemory verb -> done(() -> find(verb.domain()).setMaxMemory(verb.kib() << 10));
                 case Command.GetScheduling verb ->
                     new Answer.SchedulingOf(scheduler.scheduling(guests(verb.domains())));
                 case Command.SetCredit verb -> done(() -> scheduler.setCredit(find(verb.domain()), verb));
-                case Command.SetReservation verb ->
-                    done(() -> scheduler.setReservation(find(verb.domain()), verb));
+                case Command.SetReservation verb -> done(() -> scheduler.setReservation(find(verb.domain()), verb));
                 case Command.SetRateLimit verb -> done(() -> scheduler.setRateLimit(verb));
                 case Command.ListPools _ -> new Answer.Pools(scheduler.pools());
                 case Command.CreatePool verb -> done(() -> scheduler.changePools(verb));
@@ -243,8 +240,7 @@ public final class HostService implements HostHandler, AutoCloseable {
 
     private Domain find(String name) throws HostException {
         if (isDomain0(name)) {
-            throw new HostException(
-                    Reason.REFUSED, "domain 0 is the host process itself: that cannot be done to it");
+            throw new HostException(Reason.REFUSED, "domain 0 is the host process itself: that cannot be done to it");
         }
         return host.find(name).orElseThrow(() -> noDomain(name));
     }
@@ -327,7 +323,8 @@ public final class HostService implements HostHandler, AutoCloseable {
         if (config.cpuLevel() != null) {
             builder.cpu(CpuLevel.valueOf(config.cpuLevel().toUpperCase(Locale.ROOT)));
         }
-        builder.console(new ConsoleSettings(0, Optional.ofNullable(config.consoleFile()).map(Path::of)));
+        builder.console(
+                new ConsoleSettings(0, Optional.ofNullable(config.consoleFile()).map(Path::of)));
         if (config.ramdisk() != null) {
             addFile(builder, Path.of(config.ramdisk()));
         } else if (command.busybox() != null) {
@@ -369,8 +366,8 @@ public final class HostService implements HostHandler, AutoCloseable {
 
     private static void addSystem(DomainConfig.Builder builder, GuestConfig config, Path busybox) throws HostException {
         try {
-            GuestSession session = new GuestSession(
-                    GuestSession.Kind.SHELL, List.of(), 24, 80, "vt100", hostName(config.name()));
+            GuestSession session =
+                    new GuestSession(GuestSession.Kind.SHELL, List.of(), 24, 80, "vt100", hostName(config.name()));
             builder.ramdisk(session.system(busybox).build());
             if (config.commandLine().isEmpty()) {
                 builder.commandLine(session.kernelParameters() + " panic=-1");
@@ -443,8 +440,8 @@ public final class HostService implements HostHandler, AutoCloseable {
         long heapKib = Runtime.getRuntime().totalMemory() >> 10;
         List<Answer.Vcpu> vcpus = new ArrayList<>();
         for (int i = 0; i < cpus.count(); i++) {
-            vcpus.add(new Answer.Vcpu(
-                    i, true, i, i == 0 ? "r--" : "-b-", Math.max(0, own) / cpus.count(), "all", "all"));
+            vcpus.add(
+                    new Answer.Vcpu(i, true, i, i == 0 ? "r--" : "-b-", Math.max(0, own) / cpus.count(), "all", "all"));
         }
         return new Answer.DomainEntry(
                 0,
@@ -555,20 +552,19 @@ public final class HostService implements HostHandler, AutoCloseable {
     }
 
     private Answer trigger(Command.SendTrigger verb) throws HostException, InterruptedException {
-        Trigger trigger =
-                switch (verb.trigger()) {
-                    case "nmi" -> Trigger.NMI;
-                    case "init" -> Trigger.INIT;
-                    case "reset" -> Trigger.RESET;
-                    case "power" -> Trigger.POWER;
-                    case "sleep", "s3resume" ->
-                        throw new HostException(
-                                Reason.UNSUPPORTED, "guests here have no ACPI sleep: trigger " + verb.trigger());
-                    default ->
-                        throw new HostException(
-                                Reason.INVALID,
-                                "Invalid trigger \"" + verb.trigger() + "\": nmi, reset, init, power, sleep or s3resume");
-                };
+        Trigger trigger = switch (verb.trigger()) {
+            case "nmi" -> Trigger.NMI;
+            case "init" -> Trigger.INIT;
+            case "reset" -> Trigger.RESET;
+            case "power" -> Trigger.POWER;
+            case "sleep", "s3resume" ->
+                throw new HostException(
+                        Reason.UNSUPPORTED, "guests here have no ACPI sleep: trigger " + verb.trigger());
+            default ->
+                throw new HostException(
+                        Reason.INVALID,
+                        "Invalid trigger \"" + verb.trigger() + "\": nmi, reset, init, power, sleep or s3resume");
+        };
         return done(() -> find(verb.domain()).trigger(trigger, verb.vcpu()));
     }
 
@@ -589,8 +585,7 @@ public final class HostService implements HostHandler, AutoCloseable {
             domain.dumpCore(file);
             return new Answer.Done();
         } catch (IOException e) {
-            throw new HostException(
-                    Reason.FILE, "core dump failed: " + RuntimeDirectory.reason(e), e);
+            throw new HostException(Reason.FILE, "core dump failed: " + RuntimeDirectory.reason(e), e);
         }
     }
 

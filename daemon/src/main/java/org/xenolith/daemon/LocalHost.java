@@ -29,7 +29,9 @@ public final class LocalHost implements AutoCloseable {
             server = new HostServer(directory, service, Duration.ZERO, log);
         } catch (IOException e) {
             throw new HostException(
-                    Answer.Reason.FILE, "cannot listen on " + directory.socket() + ": " + RuntimeDirectory.reason(e), e);
+                    Answer.Reason.FILE,
+                    "cannot listen on " + directory.socket() + ": " + RuntimeDirectory.reason(e),
+                    e);
         }
         thread = Thread.ofPlatform().daemon().name("local-host").start(() -> {
             try {

@@ -147,11 +147,14 @@ final class StoreCommands {
         List<StoreWatch> watches = new ArrayList<>();
         try {
             for (String path : command.paths()) {
-                watches.add(refusable("unable to add watch on", path, () -> store.watch(path, changed -> {
-                    if (command.depth() == null || below(path, changed) <= command.depth()) {
-                        listener.accept(changed);
-                    }
-                })));
+                watches.add(refusable(
+                        "unable to add watch on",
+                        path,
+                        () -> store.watch(path, changed -> {
+                            if (command.depth() == null || below(path, changed) <= command.depth()) {
+                                listener.accept(changed);
+                            }
+                        })));
             }
         } catch (Refused e) {
             watches.forEach(StoreWatch::close);
@@ -165,7 +168,8 @@ final class StoreCommands {
         if (changed.length() <= path.length()) {
             return 0;
         }
-        return (int) changed.substring(path.length()).chars().filter(c -> c == '/').count();
+        return (int)
+                changed.substring(path.length()).chars().filter(c -> c == '/').count();
     }
 
     private <T> T all(Supplier<T> work) throws HostException {

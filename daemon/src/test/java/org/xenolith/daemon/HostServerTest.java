@@ -42,8 +42,9 @@ class HostServerTest {
         @Override
         public Answer answer(Command<?> command) throws HostException {
             return switch (command) {
-                case Command.Pause pause -> throw new HostException(
-                        Answer.Reason.NO_DOMAIN, pause.domain() + " is an invalid domain identifier (rc=-6)");
+                case Command.Pause pause ->
+                    throw new HostException(
+                            Answer.Reason.NO_DOMAIN, pause.domain() + " is an invalid domain identifier (rc=-6)");
                 case Command.Unpause _ -> throw new IllegalStateException("a defect");
                 default -> new Answer.Text(command.toString());
             };

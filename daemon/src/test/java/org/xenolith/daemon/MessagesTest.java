@@ -29,7 +29,8 @@ class MessagesTest {
     private static GuestConfig guest() throws ConfigException {
         return GuestConfigReader.read(
                         ConfigFile.parse(
-                                "g", "name='w\u00e9b'\nkernel='k'\ncpus=['0','1']\ncap=5\non_crash='preserve'\nvcpus=2"),
+                                "g",
+                                "name='w\u00e9b'\nkernel='k'\ncpus=['0','1']\ncap=5\non_crash='preserve'\nvcpus=2"),
                         "g")
                 .config();
     }
@@ -55,8 +56,23 @@ class MessagesTest {
     @Test
     void answersComeBackAsTheyWent() throws Exception {
         Answer.DomainEntry entry = new Answer.DomainEntry(
-                1, "n", "u", "pvh", "-b----", null, 1, 2, 3, 4, 1,
-                List.of(new Answer.Vcpu(0, true, null, "-b-", 5, "all", "0")), 6, 7, "translate", "Pool-0", guest());
+                1,
+                "n",
+                "u",
+                "pvh",
+                "-b----",
+                null,
+                1,
+                2,
+                3,
+                4,
+                1,
+                List.of(new Answer.Vcpu(0, true, null, "-b-", 5, "all", "0")),
+                6,
+                7,
+                "translate",
+                "Pool-0",
+                guest());
         for (Answer answer : List.of(
                 new Answer.Done(),
                 new Answer.Failed(Answer.Reason.NO_DOMAIN, "no \"x\""),
@@ -143,7 +159,8 @@ class MessagesTest {
         assertThat(size.columns()).isEqualTo(300);
         assertThat(ConsoleFrame.read(in).kind()).isEqualTo(ConsoleFrame.Kind.END);
         assertThat(ConsoleFrame.read(in)).isNull();
-        for (byte[] bad : List.of(new byte[] {3, 0, 0}, new byte[] {1, 0, 3, 0, 0, 0}, new byte[] {0, -1, -1}, new byte[] {2, 0, 1, 0})) {
+        for (byte[] bad : List.of(
+                new byte[] {3, 0, 0}, new byte[] {1, 0, 3, 0, 0, 0}, new byte[] {0, -1, -1}, new byte[] {2, 0, 1, 0})) {
             assertThatThrownBy(() -> ConsoleFrame.read(new DataInputStream(new ByteArrayInputStream(bad))))
                     .isInstanceOf(IOException.class);
         }

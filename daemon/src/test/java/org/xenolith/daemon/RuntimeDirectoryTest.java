@@ -21,9 +21,10 @@ class RuntimeDirectoryTest {
         assertThat(RuntimeDirectory.of(Map.of("XDG_RUNTIME_DIR", directory.toString())::get)
                         .path())
                 .isEqualTo(directory.resolve("xenolith"));
-        assertThat(RuntimeDirectory.of(Map.of("XDG_RUNTIME_DIR", "/nowhere")::get).path())
-                .isEqualTo(Path.of(
-                        System.getProperty("java.io.tmpdir"), "xenolith-" + System.getProperty("user.name")));
+        assertThat(RuntimeDirectory.of(Map.of("XDG_RUNTIME_DIR", "/nowhere")::get)
+                        .path())
+                .isEqualTo(
+                        Path.of(System.getProperty("java.io.tmpdir"), "xenolith-" + System.getProperty("user.name")));
     }
 
     @Test

@@ -39,10 +39,7 @@ final class ConsoleClient {
             Thread output = Thread.ofPlatform().daemon().name("console-output").start(this::copyOutput);
             // A terminal for input whose output goes elsewhere is not this guest's: as in xenconsole.
             if (terminal != null || !person && !HostTerminal.inputIsTerminal()) {
-                Thread.ofPlatform()
-                        .daemon()
-                        .name("console-input")
-                        .start(() -> copyInput(terminal != null, output));
+                Thread.ofPlatform().daemon().name("console-input").start(() -> copyInput(terminal != null, output));
             }
             output.join();
             if (terminal != null) {
@@ -55,7 +52,9 @@ final class ConsoleClient {
         }
         if (person) {
             System.err.println("\n" + program + ": "
-                    + (left ? "left; " + session.domain().name() + " runs on" : session.domain().name() + " has ended"));
+                    + (left
+                            ? "left; " + session.domain().name() + " runs on"
+                            : session.domain().name() + " has ended"));
         }
         if (failure != null) {
             throw failure;

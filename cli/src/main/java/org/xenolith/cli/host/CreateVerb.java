@@ -76,7 +76,9 @@ final class CreateVerb extends HostVerb {
             description = "Say nothing that is not an error.")
     private boolean quiet;
 
-    @Option(names = "-e", description = "When the guest ends, leave the domain as it is, whatever on_poweroff and its like say.")
+    @Option(
+            names = "-e",
+            description = "When the guest ends, leave the domain as it is, whatever on_poweroff and its like say.")
     private boolean unattended;
 
     @Option(names = "-F", description = "Return when the domain is gone.")
@@ -180,20 +182,65 @@ final class CreateVerb extends HostVerb {
 
     private static GuestConfig withPaths(GuestConfig c) {
         return new GuestConfig(
-                c.name(), c.uuid(), c.type(), isDebian(c.kernel()) ? c.kernel() : absolute(c.kernel()),
-                absolute(c.ramdisk()), c.commandLine(), c.memoryMib(), c.maxMemoryMib(), c.vcpus(), c.maxVcpus(),
-                c.cpus(), c.cpusSoft(), c.cpuWeight(), c.cap(), c.periodMicros(), c.sliceMicros(), c.extraTime(),
-                c.pool(), c.actions(), c.nestedHvm(), c.viridian(), c.maxEventChannels(), c.maxGrantFrames(),
-                c.maxMaptrackFrames(), c.maxGrantVersion(), c.engine(), c.cpuLevel(), absolute(c.consoleFile()));
+                c.name(),
+                c.uuid(),
+                c.type(),
+                isDebian(c.kernel()) ? c.kernel() : absolute(c.kernel()),
+                absolute(c.ramdisk()),
+                c.commandLine(),
+                c.memoryMib(),
+                c.maxMemoryMib(),
+                c.vcpus(),
+                c.maxVcpus(),
+                c.cpus(),
+                c.cpusSoft(),
+                c.cpuWeight(),
+                c.cap(),
+                c.periodMicros(),
+                c.sliceMicros(),
+                c.extraTime(),
+                c.pool(),
+                c.actions(),
+                c.nestedHvm(),
+                c.viridian(),
+                c.maxEventChannels(),
+                c.maxGrantFrames(),
+                c.maxMaptrackFrames(),
+                c.maxGrantVersion(),
+                c.engine(),
+                c.cpuLevel(),
+                absolute(c.consoleFile()));
     }
 
     private static GuestConfig unattended(GuestConfig c) {
         return new GuestConfig(
-                c.name(), c.uuid(), c.type(), c.kernel(), c.ramdisk(), c.commandLine(), c.memoryMib(),
-                c.maxMemoryMib(), c.vcpus(), c.maxVcpus(), c.cpus(), c.cpusSoft(), c.cpuWeight(), c.cap(),
-                c.periodMicros(), c.sliceMicros(), c.extraTime(), c.pool(),
-                LifecycleActions.all(LifecycleAction.PRESERVE), c.nestedHvm(), c.viridian(), c.maxEventChannels(),
-                c.maxGrantFrames(), c.maxMaptrackFrames(), c.maxGrantVersion(), c.engine(), c.cpuLevel(),
+                c.name(),
+                c.uuid(),
+                c.type(),
+                c.kernel(),
+                c.ramdisk(),
+                c.commandLine(),
+                c.memoryMib(),
+                c.maxMemoryMib(),
+                c.vcpus(),
+                c.maxVcpus(),
+                c.cpus(),
+                c.cpusSoft(),
+                c.cpuWeight(),
+                c.cap(),
+                c.periodMicros(),
+                c.sliceMicros(),
+                c.extraTime(),
+                c.pool(),
+                LifecycleActions.all(LifecycleAction.PRESERVE),
+                c.nestedHvm(),
+                c.viridian(),
+                c.maxEventChannels(),
+                c.maxGrantFrames(),
+                c.maxMaptrackFrames(),
+                c.maxGrantVersion(),
+                c.engine(),
+                c.cpuLevel(),
                 c.consoleFile());
     }
 

@@ -48,7 +48,11 @@ final class DaemonVerb implements Callable<Integer> {
         }
     }
 
-    @Parameters(index = "0", arity = "0..1", description = "${COMPLETION-CANDIDATES}. Default: status", defaultValue = "status")
+    @Parameters(
+            index = "0",
+            arity = "0..1",
+            description = "${COMPLETION-CANDIDATES}. Default: status",
+            defaultValue = "status")
     private What what;
 
     @Option(

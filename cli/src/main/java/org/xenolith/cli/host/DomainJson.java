@@ -26,7 +26,9 @@ final class DomainJson {
                 .map(entry -> {
                     Map<String, Object> one = new LinkedHashMap<>();
                     one.put("domid", entry.id());
-                    one.put("config", entry.config() == null ? unknown(entry) : description(entry.config(), entry.uuid()));
+                    one.put(
+                            "config",
+                            entry.config() == null ? unknown(entry) : description(entry.config(), entry.uuid()));
                     return one;
                 })
                 .toList());

@@ -136,7 +136,10 @@ final class DomainVerbs {
 
         @Override
         int run(HostConnection host) throws HostException {
-            print(line("%d", host.ask(new org.xenolith.daemon.protocol.Command.Resolve(domain)).id()));
+            print(line(
+                    "%d",
+                    host.ask(new org.xenolith.daemon.protocol.Command.Resolve(domain))
+                            .id()));
             return 0;
         }
     }
@@ -166,7 +169,10 @@ final class DomainVerbs {
 
         @Override
         int run(HostConnection host) throws HostException {
-            print(line("%s", host.ask(new org.xenolith.daemon.protocol.Command.Resolve(domain)).name()));
+            print(line(
+                    "%s",
+                    host.ask(new org.xenolith.daemon.protocol.Command.Resolve(domain))
+                            .name()));
             return 0;
         }
     }
@@ -210,9 +216,9 @@ final class DomainVerbs {
         int run(HostConnection host) throws HostException {
             List<Answer.DomainRef> asked = new ArrayList<>();
             if (all) {
-                for (Answer.DomainEntry entry :
-                        host.ask(new org.xenolith.daemon.protocol.Command.ListDomains(List.of()))
-                                .domains()) {
+                for (Answer.DomainEntry entry : host.ask(
+                                new org.xenolith.daemon.protocol.Command.ListDomains(List.of()))
+                        .domains()) {
                     if (entry.id() != 0) {
                         asked.add(end(host, Integer.toString(entry.id())));
                     }
@@ -237,8 +243,7 @@ final class DomainVerbs {
         }
 
         private void await(HostConnection host, int id) throws HostException {
-            Answer.Ended ended =
-                    host.ask(new org.xenolith.daemon.protocol.Command.AwaitEnd(id, wait.length > 1));
+            Answer.Ended ended = host.ask(new org.xenolith.daemon.protocol.Command.AwaitEnd(id, wait.length > 1));
             System.err.println(
                     ended.reason() == null
                             ? "Domain " + id + " has been destroyed"

@@ -89,7 +89,8 @@ final class HostInfoVerbs {
 
         @Override
         int run(HostConnection host) throws HostException {
-            print(host.ask(new org.xenolith.daemon.protocol.Command.ReadLog(clear)).text());
+            print(host.ask(new org.xenolith.daemon.protocol.Command.ReadLog(clear))
+                    .text());
             return 0;
         }
     }

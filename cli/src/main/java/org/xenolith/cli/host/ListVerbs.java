@@ -108,8 +108,13 @@ final class ListVerbs {
             switch (format) {
                 case TABLE, WIDE -> table(domains, out);
                 case NAME -> domains.forEach(entry -> out.append(entry.name()).append('\n'));
-                case JSON -> out.append(DomainJson.json(domains.stream().map(ListVerbs::fields).toList())).append('\n');
-                case YAML -> out.append(DomainJson.yaml(domains.stream().map(ListVerbs::fields).toList()));
+                case JSON ->
+                    out.append(DomainJson.json(
+                                    domains.stream().map(ListVerbs::fields).toList()))
+                            .append('\n');
+                case YAML ->
+                    out.append(DomainJson.yaml(
+                            domains.stream().map(ListVerbs::fields).toList()));
             }
             print(out);
             return 0;
@@ -254,13 +259,7 @@ final class ListVerbs {
         int run(HostConnection host) throws HostException {
             StringBuilder out = new StringBuilder(line(
                     "%-32s %5s %5s %5s %5s %9s %s",
-                    "Name",
-                    "ID",
-                    "VCPU",
-                    "CPU",
-                    "State",
-                    "Time(s)",
-                    "Affinity (Hard / Soft)"));
+                    "Name", "ID", "VCPU", "CPU", "State", "Time(s)", "Affinity (Hard / Soft)"));
             for (DomainEntry entry : host.ask(new ListDomains(domains)).domains()) {
                 for (Answer.Vcpu vcpu : entry.vcpus()) {
                     out.append(row(entry, vcpu));
@@ -321,7 +320,8 @@ final class ListVerbs {
                         brief
                                 ? line(
                                         " %s up %s, %s (%d)",
-                                        LocalTime.ofInstant(now, ZoneId.systemDefault()).format(CLOCK),
+                                        LocalTime.ofInstant(now, ZoneId.systemDefault())
+                                                .format(CLOCK),
                                         duration(seconds, true),
                                         entry.name(),
                                         entry.id())

@@ -73,7 +73,9 @@ final class PoolVerbs {
                                     ? line(
                                             "%-19s%s",
                                             pool.name(),
-                                            pool.cpus().stream().map(String::valueOf).collect(Collectors.joining(",")))
+                                            pool.cpus().stream()
+                                                    .map(String::valueOf)
+                                                    .collect(Collectors.joining(",")))
                                     : line(
                                             "%-19s%3d %9s       y       %4d",
                                             pool.name(), pool.cpus().size(), pool.scheduler(), pool.domains()));

@@ -58,7 +58,8 @@ final class ResourceVerbs {
         int run(HostConnection host) throws HostException {
             int wanted = Integer.parseInt(count);
             if (!ignoreHost) {
-                int cpus = host.ask(new org.xenolith.daemon.protocol.Command.GetHost()).cpus();
+                int cpus = host.ask(new org.xenolith.daemon.protocol.Command.GetHost())
+                        .cpus();
                 int online = host.ask(new org.xenolith.daemon.protocol.Command.ListDomains(List.of(domain)))
                         .domains()
                         .getFirst()
@@ -87,7 +88,10 @@ final class ResourceVerbs {
         @Parameters(index = "1", paramLabel = "VCPU", description = "A number, or all.")
         private String vcpu;
 
-        @Parameters(index = "2", paramLabel = "HARD", description = "CPUs that it may run on: 0-3,^2, node:0, all, or -.")
+        @Parameters(
+                index = "2",
+                paramLabel = "HARD",
+                description = "CPUs that it may run on: 0-3,^2, node:0, all, or -.")
         private String hard;
 
         @Parameters(index = "3", arity = "0..1", paramLabel = "SOFT", description = "CPUs that it should run on.")
@@ -143,14 +147,13 @@ final class ResourceVerbs {
             throw failed("invalid memory size: " + text + ": write 512, 512m, 2g or 65536k");
         }
         long number = Long.parseLong(matcher.group(1));
-        int shift =
-                switch (matcher.group(2)) {
-                    case "t" -> 30;
-                    case "g" -> 20;
-                    case "k" -> 0;
-                    case "b" -> -10;
-                    default -> 10;
-                };
+        int shift = switch (matcher.group(2)) {
+            case "t" -> 30;
+            case "g" -> 20;
+            case "k" -> 0;
+            case "b" -> -10;
+            default -> 10;
+        };
         if (shift > 0 && number > Long.MAX_VALUE >> shift + 10) {
             throw failed("invalid memory size: " + text + " is more than any machine has");
         }
@@ -168,7 +171,10 @@ final class ResourceVerbs {
                 ""
             })
     static final class MemSet extends DomainVerbs.OfDomain {
-        @Parameters(index = "1", paramLabel = "SIZE", description = "512, 512m, 2g, 65536k, 1048576b; MiB without a letter.")
+        @Parameters(
+                index = "1",
+                paramLabel = "SIZE",
+                description = "512, 512m, 2g, 65536k, 1048576b; MiB without a letter.")
         private String size;
 
         MemSet(HostAccess access) {
@@ -198,7 +204,10 @@ final class ResourceVerbs {
                 ""
             })
     static final class MemMax extends DomainVerbs.OfDomain {
-        @Parameters(index = "1", paramLabel = "SIZE", description = "512, 512m, 2g, 65536k, 1048576b; MiB without a letter.")
+        @Parameters(
+                index = "1",
+                paramLabel = "SIZE",
+                description = "512, 512m, 2g, 65536k, 1048576b; MiB without a letter.")
         private String size;
 
         MemMax(HostAccess access) {
@@ -351,7 +360,8 @@ final class ResourceVerbs {
             throw new HostException(Answer.Reason.NOT_FOUND, "unknown cpupool '" + name + "'");
         }
         return pools.stream()
-                .filter(pool -> pool.scheduler().equals(scheduler) && (name == null || pool.name().equals(name)))
+                .filter(pool -> pool.scheduler().equals(scheduler)
+                        && (name == null || pool.name().equals(name)))
                 .toList();
     }
 
@@ -467,7 +477,9 @@ final class ResourceVerbs {
             out.append(
                     vcpus.isEmpty()
                             ? line("%-33s %4s %9s %9s %10s", "Name", "ID", "Period", "Budget", "Extratime")
-                            : line("%-33s %4s %4s %9s %9s %10s", "Name", "ID", "VCPU", "Period", "Budget", "Extratime"));
+                            : line(
+                                    "%-33s %4s %4s %9s %9s %10s",
+                                    "Name", "ID", "VCPU", "Period", "Budget", "Extratime"));
         }
 
         private void rows(List<Answer.SchedulingEntry> entries, String inPool, StringBuilder out) throws HostException {

@@ -393,7 +393,8 @@ final class StoreVerbs {
                 if (!permission.matches("[nrwb][0-9]{1,5}")) {
                     throw new CliException(
                             ExitStatus.FAILED,
-                            "Invalid permission specification: '" + permission + "'; write r1: n, r, w or b, and a domain");
+                            "Invalid permission specification: '" + permission
+                                    + "'; write r1: n, r, w or b, and a domain");
                 }
             }
         }

@@ -86,8 +86,25 @@ final class TopScreen {
             summary(domains, facts, out);
         }
         String header = row(
-                "NAME", "STATE", "CPU(sec)", "CPU(%)", "MEM(k)", "MEM(%)", "MAXMEM(k)", "MAXMEM(%)", "VCPUS", "NETS",
-                "NETTX(k)", "NETRX(k)", "VBDS", "VBD_OO", "VBD_RD", "VBD_WR", "VBD_RSECT", "VBD_WSECT", "SSID");
+                "NAME",
+                "STATE",
+                "CPU(sec)",
+                "CPU(%)",
+                "MEM(k)",
+                "MEM(%)",
+                "MAXMEM(k)",
+                "MAXMEM(%)",
+                "VCPUS",
+                "NETS",
+                "NETTX(k)",
+                "NETRX(k)",
+                "VBDS",
+                "VBD_OO",
+                "VBD_RD",
+                "VBD_WR",
+                "VBD_RSECT",
+                "VBD_WSECT",
+                "SSID");
         out.append(batch ? header : BOLD + header.stripTrailing() + PLAIN + "\n");
         for (DomainEntry entry : domains) {
             out.append(row(entry, facts, now));
@@ -122,7 +139,9 @@ final class TopScreen {
     }
 
     private static long with(List<DomainEntry> domains, char flag) {
-        return domains.stream().filter(entry -> entry.flags().indexOf(flag) >= 0).count();
+        return domains.stream()
+                .filter(entry -> entry.flags().indexOf(flag) >= 0)
+                .count();
     }
 
     private String row(DomainEntry entry, Answer.HostFacts facts, long now) {
@@ -172,7 +191,9 @@ final class TopScreen {
         for (int i = 0; i < fields.length; i++) {
             String text = fields[i].toString();
             text = i == 0 && !fullNames && text.length() > widths[0] ? text.substring(0, widths[0]) : text;
-            out.append(i == 0 ? "" : " ").append(" ".repeat(Math.max(0, widths[i] - text.length()))).append(text);
+            out.append(i == 0 ? "" : " ")
+                    .append(" ".repeat(Math.max(0, widths[i] - text.length())))
+                    .append(text);
         }
         return out.append('\n').toString();
     }
