@@ -22,6 +22,9 @@ import org.xenolith.daemon.protocol.Messages;
 public final class HostClient implements HostConnection {
     private static final long START_MILLIS = 60_000;
     private static final long POLL_MILLIS = 10;
+    /** Options of a verb's JVM that are not for a process that runs guests. */
+    private static final List<String> NOT_INHERITED =
+            List.of("-XX:AOTCacheOutput", "-XX:TieredStopAtLevel", "-agentlib", "-javaagent", "-Xmx");
 
     private final LineChannel channel;
     private final Answer.Welcome welcome;
@@ -194,9 +197,7 @@ public final class HostClient implements HostConnection {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         for (String option : ManagementFactory.getRuntimeMXBean().getInputArguments()) {
-            if (!option.startsWith("-XX:AOTCacheOutput")
-                    && !option.startsWith("-agentlib")
-                    && !option.startsWith("-javaagent")) {
+            if (NOT_INHERITED.stream().noneMatch(option::startsWith)) {
                 command.add(option);
             }
         }
