@@ -77,6 +77,7 @@ public final class Main implements Runnable {
             if (!verb.equals("run")) {
                 HostVerbs.names().forEach(other -> line.addSubcommand(HostVerbs.command(other, host)));
                 line.addSubcommand(new CompletionCommand());
+                line.addSubcommand(new ManCommand());
                 for (Subcommand other : ServiceLoader.load(Subcommand.class)) {
                     line.addSubcommand(other.command());
                 }

@@ -494,6 +494,22 @@ class HostVerbsTest {
     }
 
     @Test
+    void manualPagesAreMadeOfTheHelp() throws Exception {
+        Path pages = directory.resolve("man1");
+        assertThat(host.xeno("man", "--directory", pages.toString()).status()).isZero();
+        try (var files = Files.list(pages)) {
+            assertThat(files.map(file -> file.getFileName().toString()))
+                    .contains("xeno.1", "xeno-run.1", "xeno-create.1", "xeno-xenstore-ls.1")
+                    .hasSizeGreaterThan(HostVerbs.names().size());
+        }
+        String page = host.xeno("man", "list").out();
+        assertThat(page)
+                .startsWith(".TH XENO-LIST 1 \"\" Xenolith\n.SH NAME\nxeno\\-list \\- Lists domains")
+                .contains(".SH EXAMPLES", ".B \\-l, \\-\\-long\n", "table, wide, name, json, yaml");
+        assertThat(host.xeno("man", "nosuch").status()).isEqualTo(2);
+    }
+
+    @Test
     void completionKnowsTheVerbs() {
         assertThat(host.xeno("completion").out()).contains("vcpu-pin", "xenstore-ls", "--defconfig");
     }

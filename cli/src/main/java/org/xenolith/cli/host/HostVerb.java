@@ -9,15 +9,23 @@ import org.xenolith.daemon.HostException;
 import org.xenolith.daemon.protocol.Answer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** A verb that asks the host process for something. */
-@Command(mixinStandardHelpOptions = true, sortOptions = false, usageHelpAutoWidth = true, usageHelpWidth = 110)
+@Command(sortOptions = false, usageHelpAutoWidth = true, usageHelpWidth = 110)
 abstract class HostVerb implements Callable<Integer> {
     private final HostAccess access;
 
     @Spec
     private CommandSpec spec;
+
+    /** Not picocli's standard options: -V is something else in xl. */
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help.")
+    private boolean help;
 
     HostVerb(HostAccess access) {
         this.access = access;
