@@ -2,9 +2,11 @@ package org.xenolith.toolstack.config;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.UUID;
 import java.util.function.Function;
@@ -22,6 +24,15 @@ public final class GuestConfigReader {
     private static final int MOST_MEMORY_MIB = 1 << 24;
     private static final int MOST_PORTS = 1 << 17;
     private static final int LONGEST_NAME = 255;
+
+    /** Read and checked, but there is nothing yet that would heed them. */
+    private static final Set<GuestKey> UNHEEDED = EnumSet.of(
+            GuestKey.NESTEDHVM,
+            GuestKey.VIRIDIAN,
+            GuestKey.MAX_EVENT_CHANNELS,
+            GuestKey.MAX_GRANT_FRAMES,
+            GuestKey.MAX_MAPTRACK_FRAMES,
+            GuestKey.MAX_GRANT_VERSION);
 
     private final ConfigFile file;
     private final String source;
@@ -65,6 +76,9 @@ public final class GuestConfigReader {
                 if (refusal.isPresent() && asks(setting.value())) {
                     throw new ConfigException(
                             setting.place(), "'" + key.get() + "': " + refusal.get() + "; leave the key out");
+                }
+                if (UNHEEDED.contains(key.get()) && asks(setting.value())) {
+                    idle.add(setting.key());
                 }
             } else if (!GuestKey.hasNoEffect(setting.key())) {
                 warnings.add(setting.place() + ": unknown key '" + setting.key() + "' is ignored");

@@ -89,7 +89,9 @@ class GuestConfigReaderTest {
                 disk = [ ]
                 vif = []
                 """);
-        assertThat(result.warnings()).isEmpty();
+        assertThat(result.warnings())
+                .containsExactly("g.cfg: without effect here: max_event_channels, max_grant_frames,"
+                        + " max_grant_version, max_maptrack_frames, viridian");
         assertThat(result.config())
                 .isEqualTo(new GuestConfig(
                         "web",
