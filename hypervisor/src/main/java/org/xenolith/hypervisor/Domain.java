@@ -357,8 +357,8 @@ public final class Domain {
         for (Vcpu vcpu : vcpus) {
             vcpu.join();
         }
-        domains().remove(this);
         scheduling.remove();
+        domains().remove(this);
         eventChannels.reset();
         grantTable.destroy();
         for (Vcpu vcpu : vcpus) {

@@ -545,8 +545,8 @@ public final class Vcpu implements World {
         }
     }
 
-    /** SCHEDOP_yield: others that wait for a physical CPU go first. */
-    public void yield() {
+    /** Others that wait for a physical CPU go first, from the next turn on; without any, other threads of the host do. */
+    public void yieldProcessor() {
         if (!unit.yieldCpu()) {
             Thread.yield();
         }

@@ -186,6 +186,7 @@ public final class CpuPool {
         long now = now();
         if (unit.cpu == null) {
             if (unit.state != RunstateInfo.RUNNABLE) {
+                unit.woken = true;
                 changeState(unit, RunstateInfo.RUNNABLE, now);
                 enqueue(unit, now);
             }
@@ -206,6 +207,7 @@ public final class CpuPool {
 
     void wake(SchedUnit unit) {
         long now = now();
+        unit.woken = true;
         changeState(unit, RunstateInfo.RUNNABLE, now);
         enqueue(unit, now);
         // Who wakes it unparks it: see SchedUnit.wake.
@@ -317,6 +319,7 @@ public final class CpuPool {
 
     private void assign(PhysicalCpu cpu, SchedUnit unit, long now) {
         unit.waiting = false;
+        unit.woken = false;
         unit.cpu = cpu;
         unit.lastCpu = cpu.id;
         unit.since = now;

@@ -14,7 +14,8 @@ import org.xenolith.abi.Errno;
  *
  * <p>Differences from Xen: a CPU that goes idle takes work from other run queues at once, and so does a unit that wakes when
  * its own queue has no idle CPU; what a unit overruns its budget by is paid back to the nanosecond; a slice is not
- * limited while nobody waits; a wake-up within the rate limit is looked at again when the limit ends, not at the end of the slice.
+ * limited while nobody waits, and ends when the unit is {@link #SLICE} of credit behind who waits, not when it has
+ * less; a unit that wakes under the rate limit, or with too little credit, runs when that ends, not at the end of the slice.
  */
 final class Credit2 extends Policy {
     /** What everybody has after a reset, in nanoseconds of the greatest weight. */
@@ -25,6 +26,11 @@ final class Credit2 extends Policy {
     static final long MIN_TIMER = 500_000;
 
     static final long MAX_TIMER = CREDIT_INIT;
+    /**
+     * A unit that has a CPU keeps it until it has so much less credit than who waits. Without this, busy units with equal
+     * credit change places each time that the rate limit lets them, and a unit that wakes finds all CPUs under the limit.
+     */
+    static final long SLICE = 4_000_000;
     /** A unit changes the CPU only for somebody with so much less credit. */
     static final long MIGRATE_RESIST = 500_000;
 
@@ -247,7 +253,7 @@ final class Credit2 extends Policy {
         Share share = unit.domain().credit2;
         if (share.isCapped()) {
             share.replenish(now);
-            if (unit.credit2.budget <= 0 && share.budget + unit.credit2.budget <= 0) {
+            if (share.budget <= 0) {
                 park(unit);
                 return;
             }
@@ -328,12 +334,13 @@ final class Credit2 extends Policy {
         if (!share.isCapped()) {
             return true;
         }
-        share.replenish(now);
         if (data.budget > 0) {
             return true;
         }
+        // What is owed first: a replenishment after it counts in full.
         share.budget += data.budget;
         data.budget = 0;
+        share.replenish(now);
         if (share.budget <= 0) {
             return false;
         }
@@ -424,9 +431,6 @@ final class Credit2 extends Policy {
                 continue;
             }
             pool.account(holder, now);
-            if (ratelimit > 0 && now - holder.since < ratelimit - RATELIMIT_TOLERANCE) {
-                continue;
-            }
             long score = unit.credit2.credit - holder.credit2.credit;
             if (cpu.id != unit.lastCpu) {
                 score -= MIGRATE_RESIST;
@@ -434,7 +438,7 @@ final class Credit2 extends Policy {
             if (score > 0 && unit.preferred != null && unit.preferred.contains(cpu.id)) {
                 score += CREDIT_INIT;
             }
-            if (score > bestScore) {
+            if (score > bestScore && now - holder.since >= ratelimit - RATELIMIT_TOLERANCE) {
                 best = cpu;
                 bestScore = score;
             }
@@ -535,7 +539,7 @@ final class Credit2 extends Policy {
             return true;
         }
         share.replenish(now);
-        return unit.credit2.budget > 0 || share.budget + unit.credit2.budget > 0;
+        return share.budget > 0;
     }
 
     private void resetCredit(RunQueue queue, SchedUnit next, long now) {
@@ -561,14 +565,16 @@ final class Credit2 extends Policy {
         long limited = ratelimit == 0 ? 0 : Math.max(0, holder.since + ratelimit - now);
         long time = elsewhere ? MAX_TIMER : PhysicalCpu.NEVER;
         if (next != null) {
-            long ahead = holder.credit2.credit - Math.max(0, next.credit2.credit);
-            long resist = next.lastCpu == cpu.id ? 0 : MIGRATE_RESIST;
-            if (next.credit2.credit - holder.credit2.credit > resist) {
-                time = limited;
-            } else {
-                int weight = holder.domain().credit2.parameters.weight();
-                long own = Math.max(0, ahead) * weight / queue.maxWeight;
-                time = Math.min(Math.max(own, Math.max(MIN_TIMER, limited)), MAX_TIMER);
+            long ahead = holder.credit2.credit - Math.max(0, next.credit2.credit) + SLICE;
+            int weight = holder.domain().credit2.parameters.weight();
+            long own = Math.max(0, ahead) * weight / queue.maxWeight;
+            time = Math.min(time, Math.min(Math.max(own, Math.max(MIN_TIMER, limited)), MAX_TIMER));
+            SchedUnit woken = firstWoken(queue, cpu);
+            if (woken != null) {
+                // It does not wait for the end of the slice, but until the holder has less credit.
+                long resist = woken.lastCpu == cpu.id ? 0 : MIGRATE_RESIST;
+                long before = holder.credit2.credit + resist - woken.credit2.credit + 1;
+                time = Math.min(time, Math.max(limited, Math.max(0, before) * weight / queue.maxWeight));
             }
         }
         if (capped) {
@@ -583,6 +589,15 @@ final class Credit2 extends Policy {
                 if (unit.allowed.contains(cpu.id)) {
                     return unit;
                 }
+            }
+        }
+        return null;
+    }
+
+    private static SchedUnit firstWoken(RunQueue queue, PhysicalCpu cpu) {
+        for (SchedUnit unit : queue.waiting) {
+            if (unit.woken && unit.allowed.contains(cpu.id)) {
+                return unit;
             }
         }
         return null;

@@ -48,6 +48,9 @@ public final class SchedUnit {
     private volatile boolean wakeable;
 
     boolean yielding;
+    /** It waits for the first time since it was not runnable. */
+    boolean woken;
+
     int lastCpu = -1;
     /** When it got its CPU. */
     long since;
