@@ -21,7 +21,11 @@ final class Credit2 extends Policy {
     /** What everybody has after a reset, in nanoseconds of the greatest weight. */
     static final long CREDIT_INIT = 10_000_000;
 
-    static final long CREDIT_MIN = -CREDIT_INIT;
+    /**
+     * Deepest debt. In Xen that is {@code -CREDIT_INIT}; there a unit runs when it holds a CPU. Here the host may take the thread
+     * off its processor for a while, with the CPU held and others waiting for it, and that has to be paid back too.
+     */
+    static final long CREDIT_MIN = -1_000_000_000;
     /** Shortest slice, and how much credit beyond {@link #CREDIT_INIT} a reset leaves. */
     static final long MIN_TIMER = 500_000;
 
@@ -258,8 +262,15 @@ final class Credit2 extends Policy {
                 return;
             }
         }
-        if (unit.credit2.queue != null) {
-            unit.credit2.queue.insert(unit);
+        RunQueue queue = unit.credit2.queue;
+        if (queue != null) {
+            if (queue.waiting.isEmpty()) {
+                // What ran up to now ran without anybody waiting.
+                for (SchedUnit member : queue.members) {
+                    pool.account(member, now);
+                }
+            }
+            queue.insert(unit);
         }
     }
 
@@ -362,6 +373,10 @@ final class Credit2 extends Policy {
         long scaled = Math.min(to - from, LONGEST_BURN) * maxWeight + data.residual;
         data.residual = scaled % weight;
         data.credit = Math.max(CREDIT_MIN, data.credit - scaled / weight);
+        if (data.credit <= 0 && data.queue != null && data.queue.waiting.isEmpty()) {
+            // Nobody was kept waiting: the resets that nobody called for meanwhile.
+            addCredit(data.queue, data.credit);
+        }
     }
 
     @Override
@@ -543,10 +558,18 @@ final class Credit2 extends Policy {
     }
 
     private void resetCredit(RunQueue queue, SchedUnit next, long now) {
-        // Deep in debt, one step would not bring it above 0.
-        long more = next.credit2.credit == CREDIT_MIN ? 2 * CREDIT_INIT : CREDIT_INIT;
         for (SchedUnit unit : queue.members) {
             pool.account(unit, now);
+        }
+        if (next.credit2.credit <= 0) {
+            addCredit(queue, next.credit2.credit);
+        }
+    }
+
+    /** As many resets as it takes to bring {@code credit} above 0. */
+    private static void addCredit(RunQueue queue, long credit) {
+        long more = (-credit / CREDIT_INIT + 1) * CREDIT_INIT;
+        for (SchedUnit unit : queue.members) {
             unit.credit2.credit = Math.min(unit.credit2.credit + more, CREDIT_INIT + MIN_TIMER);
         }
     }

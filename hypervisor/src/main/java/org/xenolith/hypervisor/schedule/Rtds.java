@@ -12,7 +12,8 @@ import org.xenolith.abi.RunstateInfo;
  *
  * <p>A unit whose budget is used up waits for its next period; with extra time it may go on behind everybody who has budget,
  * and behind those who have had less extra time in their periods. What a unit overruns its budget by, because a
- * processor leaves its engine late, is taken from its next one, so that shares are exact in the long run.
+ * processor leaves its engine late, is taken from its next one, so that shares are exact in the long run. What it could not use
+ * because the host kept its thread from running is added to its next one, up to a whole budget.
  *
  * <p>Unlike Xen's, this scheduler refuses what it cannot guarantee: see {@link Admission}.
  */
@@ -31,7 +32,10 @@ final class Rtds extends Policy {
         /** Runs before all others, for the guarantee's sake. */
         private boolean heavy;
 
+        /** It runs or wants to; and since when. */
         private boolean active;
+
+        private long wantsSince;
 
         private long period() {
             return parameters.periodMicros() * 1000;
@@ -200,8 +204,13 @@ final class Rtds extends Policy {
 
     @Override
     void insert(SchedUnit unit, long now) {
-        unit.rtds.active = true;
-        renew(unit.rtds, now);
+        Unit data = unit.rtds;
+        if (unit.woken) {
+            renew(data, now);
+            data.wantsSince = now;
+        }
+        data.active = true;
+        renew(data, now);
         enqueue(unit);
     }
 
@@ -219,10 +228,13 @@ final class Rtds extends Policy {
             return;
         }
         long periods = (now - unit.deadline) / unit.period() + 1;
+        boolean missed = unit.active && unit.level == 0 && unit.wantsSince <= unit.deadline - unit.period();
+        long kept = missed ? Math.min(unit.left, unit.budget()) : Math.min(0, unit.left);
         unit.deadline += periods * unit.period();
         unit.level = 0;
-        long owed = Math.min(0, unit.left);
-        unit.left = periods > MANY ? unit.budget() : Math.min(unit.budget(), owed + periods * unit.budget());
+        unit.left = periods > MANY
+                ? unit.budget()
+                : Math.min(missed ? 2 * unit.budget() : unit.budget(), kept + periods * unit.budget());
     }
 
     private static void consume(Unit unit, long time) {
