@@ -10,6 +10,7 @@ import org.xenolith.abi.ShutdownReason;
 import org.xenolith.hypervisor.events.EventChannels;
 import org.xenolith.hypervisor.grants.GrantTable;
 import org.xenolith.hypervisor.hypercall.Hypercalls;
+import org.xenolith.hypervisor.schedule.SchedDomain;
 import org.xenolith.hypervisor.time.DomainClock;
 import org.xenolith.hypervisor.time.SystemTimeRecord;
 import org.xenolith.memory.MachineMemory;
@@ -34,6 +35,7 @@ public final class Domain {
     private final PortBus ports = new PortBus();
     private final MmioBus mmio = new MmioBus();
     private final Hypercalls hypercalls;
+    private final SchedDomain scheduling;
     private final List<Vcpu> vcpus;
     private final CompletableFuture<ShutdownDetail> shutdown = new CompletableFuture<>();
     /** Guards the fields below; virtual CPUs wait on it while the domain is paused. */
@@ -63,9 +65,15 @@ public final class Domain {
         eventChannels = new EventChannels(this, sharedInfo(), settings.maxEventChannels());
         grantTable = new GrantTable(this, settings.maxGrantFrames());
         hypercalls = new Hypercalls(this);
+        scheduling = parts.domains().scheduler().addDomain(settings.id());
         List<Vcpu> made = new ArrayList<>();
-        for (int id = 0; id < settings.vcpus(); id++) {
-            made.add(new Vcpu(this, id));
+        try {
+            for (int id = 0; id < settings.vcpus(); id++) {
+                made.add(new Vcpu(this, id));
+            }
+        } catch (RuntimeException | Error e) {
+            scheduling.remove();
+            throw e;
         }
         vcpus = List.copyOf(made);
         parts.clock().follow(vcpus.getFirst().state()::retired);
@@ -144,6 +152,11 @@ public final class Domain {
     /** The hypercalls that this domain has. */
     public Hypercalls hypercalls() {
         return hypercalls;
+    }
+
+    /** What CPU time the domain gets, and where. */
+    public SchedDomain scheduling() {
+        return scheduling;
     }
 
     /** The machine's memory. */
@@ -345,6 +358,7 @@ public final class Domain {
         for (Vcpu vcpu : vcpus) {
             vcpu.join();
         }
+        scheduling.remove();
         domains().remove(this);
         eventChannels.reset();
         grantTable.destroy();
