@@ -217,7 +217,7 @@ public final class Domain implements AutoCloseable {
         boolean active = stateNow == DomainState.RUNNING;
         boolean allBlocked = vcpus.stream().filter(VcpuInfo::online).allMatch(VcpuInfo::blocked);
         boolean anyOnline = vcpus.stream().anyMatch(VcpuInfo::online);
-        long owned = stateNow == DomainState.DESTROYED ? 0 : domain.memory().ownedFrames();
+        long owned = stateNow == DomainState.DESTROYED ? 0 : domain.memory().reservedFrames();
         return new DomainInfo(
                 now.id(),
                 name(),
