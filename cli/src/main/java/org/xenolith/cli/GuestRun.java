@@ -24,7 +24,6 @@ import org.xenolith.services.loader.ImageFormatException;
 import org.xenolith.toolstack.Domain;
 import org.xenolith.toolstack.DomainConfig;
 import org.xenolith.toolstack.DomainOutcome;
-import org.xenolith.toolstack.LifecycleActions;
 import org.xenolith.toolstack.Monitor;
 
 /**
@@ -249,9 +248,7 @@ final class GuestRun {
 
     private Domain create() throws IOException {
         try {
-            // What follows an end is decided here, so the domain stays until it was looked at.
-            return Domain.create(
-                    config.toBuilder().actions(LifecycleActions.PRESERVE).build());
+            return Domain.create(config);
         } catch (MachineMemoryException e) {
             throw new CliException(ExitStatus.HOST, e.getMessage(), e);
         } catch (ImageFormatException | DomainBuildException e) {

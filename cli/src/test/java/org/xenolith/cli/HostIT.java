@@ -1,177 +1,261 @@
 package org.xenolith.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Predicate;
-import org.junit.jupiter.api.AfterEach;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.Timeout;
+import org.xenolith.image.ConsoleInput;
+import org.xenolith.image.DebianPackages;
+import org.xenolith.image.GuestReport;
+import org.xenolith.image.GuestSession;
+import org.xenolith.image.ImageException;
+import org.xenolith.image.Progress;
+import org.xenolith.memory.MachineMemoryException;
+import org.xenolith.toolstack.Domain;
+import org.xenolith.toolstack.DomainConfig;
+import org.xenolith.toolstack.DomainEvent;
+import org.xenolith.toolstack.DomainOutcome;
+import org.xenolith.toolstack.DomainState;
+import org.xenolith.toolstack.Host;
+import org.xenolith.toolstack.HostConfig;
+import org.xenolith.toolstack.ShutdownRequest;
 
-/** Guests of a host process of their own, driven by the program as a person calls it. */
+/**
+ * Two stock kernels on one host: what the toolstack and the guests' own drivers do together. The tests share two guests and
+ * follow each other; each boot costs seconds.
+ */
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+@Timeout(180)
 class HostIT {
-    private static final int SECONDS = 240;
+    private static final long MIB = 1 << 20;
+    /** What a guest may own beyond its target. */
+    private static final long SLACK = 2 * MIB;
 
-    @TempDir
-    private Path directory;
+    private static final long HOST_MEMORY = 512 * MIB;
 
-    private record Said(int status, String out, String err) {}
+    private static Host host;
+    private static final List<DomainEvent> EVENTS = Collections.synchronizedList(new ArrayList<>());
+    private static ShellGuest ballooned;
+    private static ShellGuest plain;
 
-    private Process start(String... arguments) throws IOException {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:+UseSerialGC",
-                "-Xmx512m",
-                "--enable-native-access=ALL-UNNAMED",
-                "--sun-misc-unsafe-memory-access=allow",
-                "-cp",
-                System.getProperty("java.class.path"),
-                Main.class.getName()));
-        command.addAll(List.of(arguments));
-        ProcessBuilder builder = new ProcessBuilder(command);
-        builder.directory(directory.toFile());
-        builder.environment().put("XENOLITH_RUNTIME", directory.resolve("run").toString());
-        builder.environment().put("XENOLITH_IDLE", "2");
-        builder.environment().put("LC_ALL", "C.UTF-8");
-        return builder.start();
-    }
+    /** A guest that runs a shell without a terminal; the test types commands and reads what they print. */
+    private static final class ShellGuest {
+        final Domain domain;
+        private final ByteArrayOutputStream output = new ByteArrayOutputStream();
+        private CountDownLatch ready = new CountDownLatch(1);
+        private GuestReport report;
+        private int commands;
 
-    private Said xeno(String... arguments) throws Exception {
-        Process process = start(arguments);
-        process.getOutputStream().close();
-        String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        String err = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).isTrue();
-        return new Said(process.exitValue(), out, err);
-    }
-
-    private String good(String... arguments) throws Exception {
-        Said said = xeno(arguments);
-        assertThat(said.status()).as(String.join(" ", arguments) + said).isZero();
-        return said.out();
-    }
-
-    /** Asks again until the answer is as wanted. */
-    private String eventually(Predicate<String> wanted, String... arguments) throws Exception {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(SECONDS);
-        String answer = good(arguments);
-        while (!wanted.test(answer)) {
-            assertThat(System.nanoTime())
-                    .as(String.join(" ", arguments) + ": " + answer + log())
-                    .isLessThan(deadline);
-            Thread.sleep(500);
-            answer = good(arguments);
+        ShellGuest(DebianPackages packages, String name, long memory, long maxMemory) throws Exception {
+            GuestSession session = GuestSession.pipe(List.of("sh"));
+            domain = host.create(DomainConfig.of(
+                            packages.kernel(DebianPackages.CLOUD_KERNEL).image())
+                    .kernelCache(
+                            DebianPackages.Options.of(System::getenv).cache().resolve("kernels"))
+                    .name(name)
+                    .memoryBytes(memory)
+                    .maxMemoryBytes(maxMemory)
+                    .commandLine(session.kernelParameters() + " panic=-1")
+                    .ramdisk(session.system(packages.busybox()).build())
+                    .build());
+            domain.console().connect((bytes, offset, length) -> {
+                synchronized (output) {
+                    output.write(bytes, offset, length);
+                }
+                return length;
+            });
+            report = new GuestReport(() -> ready.countDown(), () -> {});
+            domain.onDebugPort(value -> report.accept(value));
         }
-        return answer;
-    }
 
-    private String log() throws IOException {
-        Path log = directory.resolve("run/host.log");
-        return Files.exists(log) ? "\nlog:\n" + Files.readString(log) : "";
-    }
-
-    @AfterEach
-    void stop() throws Exception {
-        xeno("daemon", "stop", "--force");
-    }
-
-    @Test
-    void twoGuestsLiveInAHostProcessThatEndsWithThem() throws Exception {
-        Files.writeString(
-                directory.resolve("web.cfg"),
-                "name='web'\ntype='pvh'\nkernel='debian:cloud'\nmemory=256\nextra='console=hvc0'\n");
-        Files.writeString(
-                directory.resolve("db.cfg"),
-                "name='db'\nkernel='debian:cloud'\nmemory=256\nvcpus=1\nmaxvcpus=2\ncpu_weight=512");
-        assertThat(xeno("daemon").status()).as("none runs yet").isEqualTo(1);
-        assertThat(good("create", "web.cfg")).isEmpty();
-        good("xl", "create", "-p", "db.cfg");
-        assertThat(good("domid", "web")).isEqualTo("1\n");
-        assertThat(xeno("create", "web.cfg").err()).contains("there is a domain named web already");
-        assertThat(good("xl", "list").lines().map(line -> line.replaceAll(" .*", "")))
-                .containsExactly("Name", "Domain-0", "web", "db");
-        assertThat(good("list", "db")).containsPattern("db +2 .* --p---  +0\\.0");
-        good("unpause", "db");
-
-        talk("web");
-
-        good("rename", "db", "data");
-        assertThat(good("domname", "2")).isEqualTo("data\n");
-        eventually(out -> out.contains("feature-poweroff"), "xenstore-ls", "/local/domain/2/control");
-        good("mem-set", "data", "200");
-        assertThat(good("xenstore-read", "/local/domain/2/memory/target")).isEqualTo("204800\n");
-        eventually(out -> memory(out) <= 202, "list", "data");
-        good("vcpu-set", "data", "2");
-        assertThat(good("xenstore-read", "/local/domain/2/cpu/1/availability")).isEqualTo("online\n");
-        assertThat(good("vcpu-list", "data").lines()).hasSize(3);
-        good("pause", "data");
-        assertThat(good("list", "data")).containsPattern("data .* --p---");
-        good("unpause", "data");
-
-        assertThat(xeno("shutdown", "-w", "web").err()).contains("Domain 1 has been shut down, reason code 0");
-        assertThat(xeno("domid", "web").status()).isEqualTo(1);
-        assertThat(good("console", "web")).as("its past can be read").contains("Linux version", "sum-42");
-        good("destroy", "data");
-        assertThat(good("dmesg")).contains("d1 web: powered off", "d2 data: destroyed");
-        assertThat(good("list").lines()).hasSize(2);
-
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(SECONDS);
-        while (Files.exists(directory.resolve("run/host.sock"))) {
-            assertThat(System.nanoTime()).as("idle exit" + log()).isLessThan(deadline);
-            Thread.sleep(200);
+        /** Before the guest starts again. */
+        void expectBoot() {
+            ready = new CountDownLatch(1);
+            report = new GuestReport(() -> ready.countDown(), () -> {});
         }
-        assertThat(log()).contains("nothing to do for 2 s: ending");
-    }
 
-    private static int memory(String list) {
-        String row = list.lines().skip(1).findFirst().orElseThrow();
-        return Integer.parseInt(row.strip().split(" +")[2]);
-    }
+        void awaitBoot() throws InterruptedException {
+            assertThat(ready.await(120, TimeUnit.SECONDS)).as(text()).isTrue();
+        }
 
-    /** Types at a shell and reads what it says, on one console while another listens. */
-    private void talk(String domain) throws Exception {
-        Process listener = start("console", domain);
-        Process console = start("console", domain);
-        try (OutputStream keys = console.getOutputStream()) {
-            expect(console, "~ # ");
-            keys.write("echo sum-$((40+2))\n".getBytes(StandardCharsets.UTF_8));
-            keys.flush();
-            expect(console, "sum-42");
-            expect(listener, "sum-42");
-        } finally {
-            console.destroy();
-            listener.destroy();
+        String text() {
+            synchronized (output) {
+                return output.toString(StandardCharsets.UTF_8);
+            }
+        }
+
+        /** Runs a command and returns what it printed. */
+        String run(String command) throws InterruptedException {
+            String end = "end" + ++commands;
+            int before = text().length();
+            byte[] line = (command + "; echo " + end + "\n").getBytes(StandardCharsets.UTF_8);
+            domain.console().inputFully(new ConsoleInput(report.sysrqKey()).encode(line, 0, line.length));
+            await(() -> text().substring(before).contains(end + "\n"), () -> command + ": " + text());
+            return text().substring(before, text().lastIndexOf(end)).strip();
         }
     }
 
-    private static void expect(Process console, String text) throws IOException {
-        StringBuilder seen = new StringBuilder();
-        while (seen.indexOf(text) < 0) {
-            int next = console.getInputStream().read();
-            assertThat(next).as("'" + text + "' in " + seen).isNotNegative();
-            seen.append((char) next);
+    private static void await(BooleanSupplier condition, java.util.function.Supplier<String> what)
+            throws InterruptedException {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(120);
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime()).as(what).isLessThan(end);
+            Thread.sleep(10);
+        }
+    }
+
+    @BeforeAll
+    static void twoGuestsBootAtOnce() throws Exception {
+        DebianPackages packages = new DebianPackages(DebianPackages.Options.of(System::getenv), Progress.SILENT);
+        try {
+            packages.kernel(DebianPackages.CLOUD_KERNEL);
+            packages.busybox();
+        } catch (ImageException e) {
+            Assumptions.abort("skipped: " + e.getMessage());
+        }
+        host = Host.create(HostConfig.DEFAULT.withMemory(HOST_MEMORY));
+        host.addListener(EVENTS::add);
+        ballooned = new ShellGuest(packages, "ballooned", 160 * MIB, 256 * MIB);
+        plain = new ShellGuest(packages, "plain", 128 * MIB, 0);
+        ballooned.domain.start();
+        plain.domain.start();
+        ballooned.awaitBoot();
+        plain.awaitBoot();
+    }
+
+    @AfterAll
+    static void close() {
+        if (host != null) {
+            host.close();
         }
     }
 
     @Test
-    void aGuestThatCannotBeMadeIsOneLine() throws Exception {
-        Files.writeString(directory.resolve("junk"), "this is no kernel");
-        Said junk = xeno("create", "/dev/null", "name=a", "kernel=junk");
-        assertThat(junk.status()).isEqualTo(1);
-        assertThat(junk.err()).startsWith("xeno: ").doesNotContain("\tat ");
-        assertThat(junk.err().lines()).hasSize(1);
-        Said large = xeno("create", "/dev/null", "name=b", "kernel=debian:cloud", "memory=16000000");
-        assertThat(large.status()).as(large.toString()).isEqualTo(1);
-        assertThat(large.err().lines()).hasSize(1);
-        Said noDomain = xeno("xl", "pause", "c");
-        assertThat(noDomain.err()).isEqualTo("xl: c is an invalid domain identifier (rc=-6)\n");
-        assertThat(xeno("sched-credit2").status()).isBetween(0, 1);
+    @Order(1)
+    void eachGuestHasItsOwnIdentityAndRunsItsOwnCommands() throws Exception {
+        assertThat(host.domains()).containsExactly(ballooned.domain, plain.domain);
+        assertThat(List.of(ballooned.domain.id(), plain.domain.id())).containsExactly(1, 2);
+        for (ShellGuest guest : List.of(ballooned, plain)) {
+            assertThat(guest.run("cat /sys/hypervisor/uuid"))
+                    .isEqualTo(guest.domain.uuid().toString());
+        }
+        assertThat(host.find("plain")).contains(plain.domain);
+        assertThat(host.find("1")).contains(ballooned.domain);
+    }
+
+    @Test
+    @Order(2)
+    void aGuestWhoseMaximumIsAboveItsMemoryBootsWithItsMemory() throws Exception {
+        await(() -> ballooned.domain.info().memoryBytes() <= 160 * MIB + SLACK, () -> memory(ballooned));
+        // The kernel counts what it ballooned away as gone.
+        long total = Long.parseLong(ballooned.run("awk '/MemTotal/ { print $2 }' /proc/meminfo"));
+        assertThat(total << 10).isBetween(80 * MIB, 165 * MIB);
+    }
+
+    private static String memory(ShellGuest guest) {
+        return guest.domain.info() + "\n" + guest.text();
+    }
+
+    @Test
+    @Order(3)
+    void memoryTargetsTakeMemoryFromTheGuestAndGiveItBack() throws Exception {
+        long before = host.info().availableBytes();
+        ballooned.domain.setMemoryTarget(112 * MIB);
+        await(() -> ballooned.domain.info().memoryBytes() <= 112 * MIB + SLACK, () -> memory(ballooned));
+        assertThat(host.info().availableBytes() - before).isBetween(44 * MIB, 50 * MIB);
+        ballooned.domain.setMemoryTarget(224 * MIB);
+        await(() -> ballooned.domain.info().memoryBytes() >= 222 * MIB, () -> memory(ballooned));
+        assertThat(host.info().availableBytes() - before).isBetween(-68 * MIB, -60 * MIB);
+        // Fill it, so that all of it is really there.
+        assertThat(ballooned.run("dd if=/dev/zero of=/tmp/fill bs=1M count=60 2>/dev/null; wc -c < /tmp/fill"))
+                .isEqualTo(Long.toString(60 * MIB));
+        assertThatThrownBy(() -> ballooned.domain.setMemoryTarget(300 * MIB))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("4 MiB to 256 MiB");
+    }
+
+    @Test
+    @Order(4)
+    void aGuestThatDoesNotFitIsRefusedWithNumbers() {
+        assertThatThrownBy(() -> host.create(plain.domain.config().toBuilder()
+                        .name("third")
+                        .uuid(UUID.randomUUID())
+                        .memoryBytes(256 * MIB)
+                        .maxMemoryBytes(0)
+                        .build()))
+                .isInstanceOf(MachineMemoryException.class)
+                .hasMessageMatching("domain third needs 258 MiB, \\d+ MiB free of 512 MiB.*");
+        assertThat(host.domain("third")).isEmpty();
+    }
+
+    @Test
+    @Order(5)
+    void aRebootMakesANewDomainOfTheSameNameAndIdentity() throws Exception {
+        UUID uuid = plain.domain.uuid();
+        plain.run("echo old > /tmp/here");
+        plain.expectBoot();
+        plain.domain.reboot();
+        plain.awaitBoot();
+        // 3 was used up by the guest that did not fit.
+        assertThat(plain.domain.id()).isEqualTo(4);
+        assertThat(plain.domain.uuid()).isEqualTo(uuid);
+        assertThat(host.domain("plain")).contains(plain.domain);
+        assertThat(plain.run("cat /tmp/here 2>&1")).contains("No such file");
+        assertThat(plain.run("cat /sys/hypervisor/uuid")).isEqualTo(uuid.toString());
+        assertThat(host.store().exists("/local/domain/2")).isFalse();
+        assertThat(EVENTS)
+                .anyMatch(event -> event instanceof DomainEvent.Restarted restarted
+                        && restarted.oldId() == 2
+                        && restarted.id() == 4);
+    }
+
+    @Test
+    @Order(6)
+    void aPausedGuestStandsStill() throws Exception {
+        plain.domain.pause();
+        long before = plain.domain.retiredInstructions().getFirst();
+        assertThat(plain.domain.info().flags()).isEqualTo("--p---");
+        Thread.sleep(100);
+        assertThat(plain.domain.retiredInstructions().getFirst()).isEqualTo(before);
+        plain.domain.unpause();
+        assertThat(plain.run("echo alive")).isEqualTo("alive");
+    }
+
+    @Test
+    @Order(7)
+    void aGuestThatIsAskedToShutDownPowersOffAndIsGone() throws Exception {
+        assertThat(plain.domain.understandsShutdown()).isTrue();
+        plain.domain.requestShutdown(ShutdownRequest.POWEROFF);
+        assertThat(plain.domain.await(60)).isInstanceOf(DomainOutcome.PowerOff.class);
+        assertThat(plain.domain.state()).isEqualTo(DomainState.DESTROYED);
+        assertThat(host.domains()).containsExactly(ballooned.domain);
+        assertThat(host.store().exists("/local/domain/4")).isFalse();
+    }
+
+    @Test
+    @Order(8)
+    void aGuestThatIsDestroyedWhileItRunsGivesEverythingBack() throws IOException {
+        ballooned.domain.destroy();
+        assertThat(host.domains()).isEmpty();
+        assertThat(host.info().freeBytes()).isEqualTo(HOST_MEMORY);
+        assertThat(host.info().claimedBytes()).isZero();
+        assertThat(host.store().list("/local/domain")).containsExactly("0");
     }
 }

@@ -93,6 +93,12 @@ public final class DomainMemory {
         return ownedFrames + map.populatedOnDemand();
     }
 
+    /** Frames that the domain owns, and those that it will get on demand, as far as it may own them. */
+    public synchronized long reservedFrames() {
+        long owned = ownedFrames();
+        return Math.max(owned, Math.min(owned + map.waitingOnDemand(), maxFrames));
+    }
+
     /** Frames that the domain may own. */
     public synchronized long maxFrames() {
         return maxFrames;

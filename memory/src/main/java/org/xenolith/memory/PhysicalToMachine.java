@@ -39,6 +39,9 @@ public final class PhysicalToMachine implements GuestPhysical {
     /** Frames that came on demand so far. */
     private volatile long populated;
 
+    /** Entries that wait for their frame. */
+    private volatile long waiting;
+
     private volatile long highestOnDemand = -1;
     /** Changes of entries so far. */
     private volatile int changes;
@@ -130,6 +133,11 @@ public final class PhysicalToMachine implements GuestPhysical {
         return populated;
     }
 
+    /** How many entries wait for their frame. */
+    public long waitingOnDemand() {
+        return waiting;
+    }
+
     /** The highest entry that ever was on demand, or -1. */
     public long highestOnDemand() {
         return highestOnDemand;
@@ -208,6 +216,9 @@ public final class PhysicalToMachine implements GuestPhysical {
         long[] leaf = leaves[(int) index];
         long old = leaf[(int) gfn & LEAF - 1] & ~READ_ONLY;
         leaf[(int) gfn & LEAF - 1] = entry;
+        if (old == ON_DEMAND || entry == ON_DEMAND) {
+            waiting += (entry == ON_DEMAND ? 1 : 0) - (old == ON_DEMAND ? 1 : 0);
+        }
         changes++;
         if (dirty != null && old != NONE && old != ON_DEMAND) {
             // The frame may go back to the machine, and lose its content.

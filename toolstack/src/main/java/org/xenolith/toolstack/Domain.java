@@ -108,7 +108,8 @@ public final class Domain implements AutoCloseable {
 
     /**
      * Builds a domain on a host of its own, which has just the memory that it needs and is closed with it. For one guest; for
-     * several, {@link Host#create}.
+     * several, {@link Host#create}. When the guest ends the domain stays, to be looked at, until it is closed: the
+     * {@link LifecycleActions} of the configuration are not followed.
      *
      * @throws IOException when the kernel cannot be read
      * @throws ImageFormatException when it is no kernel that can run here; the message is one line for people
@@ -217,7 +218,7 @@ public final class Domain implements AutoCloseable {
         boolean active = stateNow == DomainState.RUNNING;
         boolean allBlocked = vcpus.stream().filter(VcpuInfo::online).allMatch(VcpuInfo::blocked);
         boolean anyOnline = vcpus.stream().anyMatch(VcpuInfo::online);
-        long owned = stateNow == DomainState.DESTROYED ? 0 : domain.memory().ownedFrames();
+        long owned = stateNow == DomainState.DESTROYED ? 0 : domain.memory().reservedFrames();
         return new DomainInfo(
                 now.id(),
                 name(),

@@ -20,7 +20,7 @@ import java.util.UUID;
  * @param paused somebody has paused it, or it was never started
  * @param dying it is being destroyed
  * @param shutdownReason an {@code abi.ShutdownReason}, once the guest has ended
- * @param memoryBytes memory that it owns now
+ * @param memoryBytes memory that it has now: frames that it owns, or gets when it first uses them
  * @param targetBytes memory that it was last told to balloon to
  * @param maxMemoryBytes memory that it may own
  * @param claimedBytes memory that is kept free for it, beyond what it owns

@@ -99,7 +99,8 @@ public final class Host implements AutoCloseable {
         Host host = new Host(
                 HostConfig.DEFAULT, MemoryPlan.claim(config.maxMemoryBytes()) << GuestPhysical.FRAME_SHIFT, true);
         try {
-            return host.create(config, true);
+            return host.create(
+                    config.toBuilder().actions(LifecycleActions.PRESERVE).build(), true);
         } catch (IOException | DomainBuildException | RuntimeException e) {
             host.close();
             throw e;

@@ -63,6 +63,8 @@ final class Incarnation {
     private final BuiltGuest built;
     /** By number of the virtual CPU. */
     private final List<SwitchableEngine> engines = new ArrayList<>();
+    /** Frames of the rings. */
+    private final List<Integer> pinned = new ArrayList<>();
 
     private final Instant created = Instant.now();
     private volatile Instant started;
@@ -128,8 +130,8 @@ final class Incarnation {
             domain.memory().adoptMap();
             // The services look these frames up at each event: a guest that balloons them away must not give them to
             // others.
-            domain.memory().pin(built.consoleGfn());
-            domain.memory().pin(built.storeGfn());
+            pinned.add(domain.memory().pin(built.consoleGfn()));
+            pinned.add(domain.memory().pin(built.storeGfn()));
             domain.memory()
                     .setRanges(built.memoryMap().stream()
                             .map(range -> new DomainMemory.Range(range.start(), range.size(), range.type()))
@@ -171,10 +173,16 @@ final class Incarnation {
             engines.forEach(engine -> engine.nameAddresses(inspector.view().names()));
             outcome = domain.shutdownFuture().thenApply(this::outcome);
         } catch (ImageFormatException | DomainBuildException | RuntimeException e) {
+            if (config.maxMemoryBytes() > config.memoryBytes()
+                    && domain.shutdownFuture().isDone()) {
+                giveBack();
+                throw new DomainBuildException("kernel and initrd do not fit into the memory at the start, "
+                        + Sizes.text(config.memoryBytes()) + "; give the guest more");
+            }
             if (entries != null) {
                 entries.remove(store);
             }
-            domain.destroy();
+            giveBack();
             throw e;
         }
         owner.console()
@@ -298,11 +306,16 @@ final class Incarnation {
         inspector.close();
         consoleBackend.close();
         storeRing.close();
-        domain.destroy();
+        giveBack();
         entries.remove(store);
         store.releaseDomain(id);
-        // Nothing but pins of other domains counts from now on.
-        domain.memory().account().claim(0);
         host.forget(id);
+    }
+
+    private void giveBack() {
+        domain.destroy();
+        pinned.forEach(domain.memory()::unpin);
+        // What it owns now others have mapped.
+        domain.memory().account().claim(0);
     }
 }

@@ -28,7 +28,7 @@ final class MemoryCalls {
             // Frames without a place in the guest's memory are of no use to a translated guest: none is given.
             case MemoryOp.INCREASE_RESERVATION -> reservation(call, pointer, start, (memory, gfn, order) -> false);
             case MemoryOp.MAXIMUM_RAM_PAGE -> call.domain().machine().frames();
-            case MemoryOp.CURRENT_RESERVATION -> named(call, pointer).memory().ownedFrames();
+            case MemoryOp.CURRENT_RESERVATION -> named(call, pointer).memory().reservedFrames();
             case MemoryOp.MAXIMUM_RESERVATION -> named(call, pointer).memory().maxFrames();
             case MemoryOp.MAXIMUM_GPFN -> named(call, pointer).memory().highestGfn();
             case MemoryOp.ADD_TO_PHYSMAP -> addToPhysmap(call, pointer);
