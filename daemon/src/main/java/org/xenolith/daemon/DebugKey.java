@@ -34,15 +34,10 @@ enum DebugKey {
             return "domains: " + host.domains().stream().map(DebugKey::line).collect(Collectors.joining("; "));
         }
     },
-    RUN_QUEUE('r', "what the virtual CPUs do") {
+    RUN_QUEUES('r', "pools, run queues and what is in them") {
         @Override
         String write(Host host) {
-            return "virtual CPUs: "
-                    + host.domains().stream()
-                            .flatMap(domain -> domain.vcpuInfo().stream()
-                                    .map(vcpu -> "d" + domain.id() + "v" + vcpu.id() + " " + vcpu.flags() + " "
-                                            + vcpu.cpuTime().toMillis() + " ms"))
-                            .collect(Collectors.joining(", "));
+            return "scheduler:\n" + host.scheduler().describe();
         }
     },
     DUMP_REGISTERS('d', "registers of all guests") {

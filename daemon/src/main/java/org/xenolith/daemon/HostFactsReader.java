@@ -38,13 +38,13 @@ final class HostFactsReader {
         facts.put("sharing_freed_memory", "0");
         facts.put("sharing_used_memory", "0");
         facts.put("outstanding_claims", Long.toString(info.claimedBytes() >> MIB_SHIFT));
-        facts.put("free_cpus", "0");
+        facts.put("free_cpus", Integer.toString(host.scheduler().freeCpus().size()));
         facts.put("xen_major", Integer.toString(HypervisorVersion.MAJOR));
         facts.put("xen_minor", Integer.toString(HypervisorVersion.MINOR));
         facts.put("xen_extra", HypervisorVersion.EXTRA);
         facts.put("xen_version", HypervisorVersion.MAJOR + "." + HypervisorVersion.MINOR + HypervisorVersion.EXTRA);
         facts.put("xen_caps", HypervisorVersion.CAPABILITIES);
-        facts.put("xen_scheduler", "credit2");
+        facts.put("xen_scheduler", host.scheduler().pools().getFirst().kind().toString());
         facts.put("xen_pagesize", "4096");
         facts.put("platform_params", "virt_start=0xffff800000000000");
         facts.put("xen_changeset", HypervisorVersion.CHANGESET);

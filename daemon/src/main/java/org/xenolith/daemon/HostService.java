@@ -24,6 +24,7 @@ import org.xenolith.cpu.CpuLevel;
 import org.xenolith.daemon.protocol.Answer;
 import org.xenolith.daemon.protocol.Answer.Reason;
 import org.xenolith.daemon.protocol.Command;
+import org.xenolith.hypervisor.schedule.SchedulingException;
 import org.xenolith.image.GuestSession;
 import org.xenolith.memory.MachineMemoryException;
 import org.xenolith.services.builder.DomainBuildException;
@@ -53,7 +54,7 @@ public final class HostService implements HostHandler, AutoCloseable {
     private final Host host;
     private final HostCpus cpus = HostCpus.ofThisMachine();
     private final StoreCommands store;
-    private final SchedulerControl scheduler;
+    private final HostScheduler scheduler;
 
     /** What a domain was described as, and its console. */
     private record Kept(GuestConfig config, ConsoleHub console) {}
@@ -79,12 +80,8 @@ public final class HostService implements HostHandler, AutoCloseable {
     };
 
     public HostService(Host host) {
-        this(host, SchedulerControl.NONE);
-    }
-
-    HostService(Host host, SchedulerControl scheduler) {
         this.host = host;
-        this.scheduler = scheduler;
+        scheduler = new HostScheduler(host.scheduler(), cpus);
         store = new StoreCommands(host.store());
         host.addListener(this::happened);
     }
@@ -223,7 +220,7 @@ public final class HostService implements HostHandler, AutoCloseable {
             };
         } catch (IllegalArgumentException e) {
             throw new HostException(Reason.INVALID, e.getMessage(), e);
-        } catch (IllegalStateException | MachineMemoryException e) {
+        } catch (IllegalStateException | MachineMemoryException | SchedulingException e) {
             throw new HostException(Reason.REFUSED, e.getMessage(), e);
         }
     }
@@ -418,7 +415,7 @@ public final class HostService implements HostHandler, AutoCloseable {
                 info.cpuTime().toNanos(),
                 info.created().toEpochMilli(),
                 info.engine().toString(),
-                info.config().scheduling().pool(),
+                domain.scheduling().pool().name(),
                 known == null ? null : known.config());
     }
 

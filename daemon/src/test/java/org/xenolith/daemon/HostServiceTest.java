@@ -186,6 +186,47 @@ class HostServiceTest {
     }
 
     @Test
+    void poolsAreMadeChangedAndTakenApart() throws Exception {
+        assertThat(connection.ask(new Command.ListPools()).pools())
+                .singleElement()
+                .satisfies(pool -> {
+                    assertThat(pool.name()).isEqualTo("Pool-0");
+                    assertThat(pool.scheduler()).isEqualTo("credit2");
+                    assertThat(pool.cpus()).hasSize(Runtime.getRuntime().availableProcessors());
+                    assertThat(pool.rateLimitMicros()).isEqualTo(1000);
+                });
+        connection.ask(new Command.SetRateLimit("Pool-0", 500));
+        connection.ask(new Command.CreatePool("night", "rtds", null));
+        assertThat(connection.ask(new Command.ListPools()).pools())
+                .extracting(Answer.Pool::name, Answer.Pool::rateLimitMicros)
+                .containsExactly(
+                        org.assertj.core.groups.Tuple.tuple("Pool-0", 500),
+                        org.assertj.core.groups.Tuple.tuple("night", null));
+        for (Command<?> command : List.of(
+                new Command.CreatePool("night", "rtds", null),
+                new Command.CreatePool("x", "credit", null),
+                new Command.CreatePool("x", "credit2", "0"),
+                new Command.DestroyPool("Pool-0"),
+                new Command.DestroyPool("nosuch"),
+                new Command.RenamePool("night", "day"),
+                new Command.ChangePoolCpus("Pool-0", "0", true),
+                new Command.ChangePoolCpus("night", "4000", false),
+                new Command.SplitPools(),
+                new Command.SetRateLimit("night", 500),
+                new Command.SetRateLimit("Pool-0", 1))) {
+            assertThatThrownBy(() -> connection.ask(command))
+                    .as(command.toString())
+                    .isInstanceOf(HostException.class)
+                    .extracting(e -> ((HostException) e).reason())
+                    .isNotEqualTo(Answer.Reason.INTERNAL);
+        }
+        connection.ask(new Command.DestroyPool("night"));
+        assertThat(connection.ask(new Command.ListPools()).pools()).hasSize(1);
+        assertThat(connection.ask(new Command.GetScheduling(List.of())).domains())
+                .isEmpty();
+    }
+
+    @Test
     void debugKeysWriteIntoTheLogThatDmesgShows() throws Exception {
         connection.ask(new Command.DebugKeys("hmqr"));
         String log = connection.ask(new Command.ReadLog(true)).text();

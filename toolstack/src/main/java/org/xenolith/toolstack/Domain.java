@@ -20,6 +20,8 @@ import org.xenolith.abi.ShutdownReason;
 import org.xenolith.cpu.decode.InsnTable;
 import org.xenolith.hypervisor.ShutdownDetail;
 import org.xenolith.hypervisor.Vcpu;
+import org.xenolith.hypervisor.schedule.SchedDomain;
+import org.xenolith.hypervisor.schedule.VcpuSchedInfo;
 import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.MachineMemory;
 import org.xenolith.memory.MachineMemoryException;
@@ -259,21 +261,28 @@ public final class Domain implements AutoCloseable {
 
     private VcpuInfo vcpuInfo(Vcpu vcpu, boolean paused) {
         long[] runstate = vcpu.runstate();
-        Scheduling scheduling = config.scheduling();
+        Optional<VcpuSchedInfo> scheduled = DomainScheduling.info(scheduling(), vcpu.id());
         return new VcpuInfo(
                 vcpu.id(),
                 !vcpu.isDown(),
                 runstate[0] == RunstateInfo.RUNNING && !paused,
                 runstate[0] == RunstateInfo.BLOCKED,
-                OptionalInt.empty(),
-                Duration.ofNanos(runstate[2 + RunstateInfo.RUNNING]),
+                scheduled.isPresent() && scheduled.get().cpu() >= 0
+                        ? OptionalInt.of(scheduled.get().cpu())
+                        : OptionalInt.empty(),
+                Duration.ofNanos(scheduled.map(VcpuSchedInfo::cpuNanos).orElse(runstate[2 + RunstateInfo.RUNNING])),
                 vcpu.state().retired(),
-                affinity(scheduling.hardAffinity(), vcpu.id()),
-                affinity(scheduling.softAffinity(), vcpu.id()));
+                scheduled
+                        .map(info -> DomainScheduling.named(info.hard(), host.scheduler()))
+                        .orElse(Set.of()),
+                scheduled
+                        .map(info -> DomainScheduling.named(info.soft(), host.scheduler()))
+                        .orElse(Set.of()));
     }
 
-    private static Set<Integer> affinity(List<Set<Integer>> byVcpu, int vcpu) {
-        return vcpu < byVcpu.size() ? byVcpu.get(vcpu) : Set.of();
+    /** What the present guest gets of the host's CPUs, and how that is changed. A restart keeps what it is then. */
+    public SchedDomain scheduling() {
+        return life.domain().scheduling();
     }
 
     /** Guest instructions retired by each virtual CPU; empty when the domain is gone. */
@@ -614,6 +623,9 @@ public final class Domain implements AutoCloseable {
         try {
             long lived = System.currentTimeMillis() - life.started().toEpochMilli();
             Thread.sleep(Math.max(0, QUICKEST_RESTART_MILLIS - lived));
+            config = config.toBuilder()
+                    .scheduling(DomainScheduling.of(scheduling(), host.scheduler()))
+                    .build();
             if (action.keepsOld()) {
                 UUID otherUuid = UUID.randomUUID();
                 String otherName = host.nameForOld(name());

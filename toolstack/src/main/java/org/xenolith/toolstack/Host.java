@@ -21,6 +21,7 @@ import java.util.concurrent.TimeUnit;
 import org.xenolith.abi.DomainId;
 import org.xenolith.hypervisor.DebugConsole;
 import org.xenolith.hypervisor.Domains;
+import org.xenolith.hypervisor.schedule.Scheduler;
 import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.MachineMemory;
 import org.xenolith.memory.MachineMemoryException;
@@ -354,6 +355,11 @@ public final class Host implements AutoCloseable {
     /** The xenstore of all domains. */
     public XenStore store() {
         return store;
+    }
+
+    /** Who gets which CPU: pools, and the CPUs themselves. */
+    public Scheduler scheduler() {
+        return registry.scheduler();
     }
 
     public HostInfo info() {

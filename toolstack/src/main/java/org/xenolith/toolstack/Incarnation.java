@@ -116,6 +116,8 @@ final class Incarnation {
             if (!domain.memory().account().claim(claim)) {
                 throw host.refused("domain " + name.get(), claim << GuestPhysical.FRAME_SHIFT);
             }
+            DomainScheduling.apply(
+                    config.scheduling(), domain.scheduling(), host.registry().scheduler());
             inspector.watch(domain);
             built = PvhBuilder.build(
                     kernel,
