@@ -193,8 +193,8 @@ final class AccessPlan {
         return switch (entry.shape()) {
             case SAME, ENCODED, DIVIDE, JMP_INDIRECT -> operand == null ? List.of() : List.of(operand);
             case PUSH, CALL_INDIRECT -> operand == null ? List.of(push) : List.of(operand, push);
-            case PUSH_IMMEDIATE, CALL, PUSH_FLAGS -> List.of(push);
-            case POP, RET, POP_FLAGS -> List.of(pop);
+            case PUSH_IMMEDIATE, CALL, CALL_ON, PUSH_FLAGS -> List.of(push);
+            case POP, RET, RET_ON, POP_FLAGS -> List.of(pop);
             default -> List.of();
         };
     }
@@ -217,12 +217,7 @@ final class AccessPlan {
 
     /** Closes the groups whose registers an instruction changes, and follows the stack pointer. */
     private void move(Insn i, Entry entry) {
-        int by = switch (entry.shape()) {
-            case PUSH, PUSH_IMMEDIATE, PUSH_FLAGS -> -8;
-            case POP, POP_FLAGS -> 8;
-            case SAME, LEA -> constantMove(i);
-            default -> 0;
-        };
+        int by = stackMove(i, entry);
         int written = written(i, entry);
         if (by != 0) {
             boolean popped = entry.shape() == Emitted.Shape.POP && i.rm == VcpuState.RSP;
@@ -238,6 +233,17 @@ final class AccessPlan {
                 }
             }
         }
+    }
+
+    /** What an instruction adds to the stack pointer, as far as that is a constant; else 0. */
+    static int stackMove(Insn i, Entry entry) {
+        return switch (entry.shape()) {
+            case PUSH, PUSH_IMMEDIATE, PUSH_FLAGS, CALL_ON -> -8;
+            case POP, POP_FLAGS -> 8;
+            case RET_ON -> BranchEmitter.popped(i);
+            case SAME, LEA -> constantMove(i);
+            default -> 0;
+        };
     }
 
     private static boolean uses(int register, int written) {
@@ -271,8 +277,8 @@ final class AccessPlan {
     /** General registers that an instruction may write, a bit each. */
     private static int written(Insn i, Entry entry) {
         return switch (entry.shape()) {
-            case NOTHING, FPU_CONTROL, CLI, STI, CLD, SWAPGS -> 0;
-            case PUSH, PUSH_IMMEDIATE, PUSH_FLAGS, POP_FLAGS, CALL -> 1 << VcpuState.RSP;
+            case NOTHING, BRANCH_ON, FPU_CONTROL, CLI, STI, CLD, SWAPGS -> 0;
+            case PUSH, PUSH_IMMEDIATE, PUSH_FLAGS, POP_FLAGS, CALL, CALL_ON, RET_ON -> 1 << VcpuState.RSP;
             case POP -> 1 << VcpuState.RSP | 1 << i.rm;
             case LEA -> 1 << i.reg;
             case BARE -> RAX_RDX;

@@ -45,7 +45,7 @@ final class Machines implements AutoCloseable {
      * @param exact the translator gives what the interpreter gives, also where the manuals leave that open
      */
     Machines(boolean translate, boolean exact) {
-        this(inner -> translate ? new TranslatingEngine(inner, exact, new CodeMemory(4 << 20)) : inner);
+        this(inner -> translate ? new TranslatingEngine(inner, exact, new CodeMemory(4 << 20)).traceEagerly() : inner);
     }
 
     Machines(SwitchableEngine.Choice choice) {

@@ -52,7 +52,7 @@ final class SmpMachine implements AutoCloseable {
             Interpreter interpreter = new Interpreter(state, Machines.emptyWorld(state), memory);
             interpreter.share(shared);
             if (kind == 'T') {
-                engine = new TranslatingEngine(interpreter, false, new CodeMemory(8 << 20));
+                engine = new TranslatingEngine(interpreter, false, new CodeMemory(8 << 20)).traceEagerly();
             } else {
                 if (kind == 'I') {
                     interpreter.cpu().setHostAtomics(NativeAtomics.instance());
