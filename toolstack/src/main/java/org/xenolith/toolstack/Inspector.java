@@ -45,6 +45,7 @@ public final class Inspector {
     private Domain domain;
     private GuestView view;
     private boolean closed;
+    private String lastStatistics = "";
 
     /** @param name of the domain at any time */
     Inspector(Optional<TraceConfig> config, Optional<SymbolTable> symbols, Supplier<String> name) {
@@ -91,6 +92,9 @@ public final class Inspector {
     /** From now on nobody looks. Returns when nobody does. */
     void close() {
         synchronized (looking) {
+            if (!closed && domain != null) {
+                lastStatistics = statistics();
+            }
             closed = true;
         }
         stalls.close();
@@ -153,7 +157,7 @@ public final class Inspector {
         sampler.start();
     }
 
-    /** What the engines have done so far; the domain should be paused, or have ended. */
+    /** What the engines have done so far, or did until the domain was destroyed; it should be paused, or have ended. */
     public String statistics() {
         return whileOpen(
                 () -> {
@@ -161,7 +165,7 @@ public final class Inspector {
                     domain.vcpus().forEach(vcpu -> statistics(vcpu, s));
                     return s.toString();
                 },
-                "the guest is gone\n");
+                lastStatistics);
     }
 
     private void statistics(Vcpu vcpu, StringBuilder s) {
