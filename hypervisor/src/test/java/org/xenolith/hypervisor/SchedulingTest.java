@@ -216,8 +216,10 @@ class SchedulingTest {
         assertThat(most.get()).isEqualTo(1);
         // Whoever waits is runnable, and that is what the guest is told is stolen.
         for (Domain domain : busy) {
-            assertThat(domain.vcpus().getFirst().runstate()[2 + RunstateInfo.RUNNABLE]).isGreaterThan(20_000_000);
-            assertThat(domain.vcpus().getFirst().runstate()[2 + RunstateInfo.BLOCKED]).isZero();
+            assertThat(domain.vcpus().getFirst().runstate()[2 + RunstateInfo.RUNNABLE])
+                    .isGreaterThan(20_000_000);
+            assertThat(domain.vcpus().getFirst().runstate()[2 + RunstateInfo.BLOCKED])
+                    .isZero();
         }
         for (Domain domain : busy) {
             long[] runstate = domain.vcpus().getFirst().runstate();

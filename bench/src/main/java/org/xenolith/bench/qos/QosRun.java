@@ -200,9 +200,10 @@ public final class QosRun {
                 TinyGuest guest = bed.busy();
                 guest.scheduling().moveTo(pool);
                 guest.scheduling()
-                        .setRtds(i == 0
-                                ? new RtdsParameters(10_000, 4_000, false)
-                                : new RtdsParameters(10_000, 100, true));
+                        .setRtds(
+                                i == 0
+                                        ? new RtdsParameters(10_000, 4_000, false)
+                                        : new RtdsParameters(10_000, 100, true));
                 guests.add(guest);
             }
             TinyGuest reserved = guests.getFirst();

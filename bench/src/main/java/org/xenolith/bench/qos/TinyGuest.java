@@ -96,9 +96,11 @@ final class TinyGuest {
         guest.put(INTERVAL, intervalNanos);
         guest.code(new Code()
                 .readTsc()
-                .hex("488b1c25").u32(INTERVAL) // mov rbx, [INTERVAL]
+                .hex("488b1c25")
+                .u32(INTERVAL) // mov rbx, [INTERVAL]
                 .hex("4801c3") // add rbx, rax
-                .hex("48891c25").u32(POLL + 16) // mov [timeout], rbx
+                .hex("48891c25")
+                .u32(POLL + 16) // mov [timeout], rbx
                 .poll()
                 .readTsc()
                 .hex("4829d8") // sub rax, rbx
@@ -212,17 +214,23 @@ final class TinyGuest {
 
         /** mov eax, sched_op; mov edi, poll; mov esi, POLL; vmcall */
         Code poll() {
-            return hex("b8").u32(HypercallNumber.SCHED_OP)
-                    .hex("bf").u32(SchedOp.POLL)
-                    .hex("be").u32(POLL)
+            return hex("b8")
+                    .u32(HypercallNumber.SCHED_OP)
+                    .hex("bf")
+                    .u32(SchedOp.POLL)
+                    .hex("be")
+                    .u32(POLL)
                     .hex("0f01c1");
         }
 
         /** Stores rax as the sample of this round: mov rcx, [ROUNDS]; and ecx, 0xfff; mov [SAMPLES + rcx * 8], rax; inc ROUNDS. */
         Code store() {
-            return hex("488b0c25").u32(ROUNDS)
-                    .hex("81e1").u32(SAMPLE_COUNT - 1)
-                    .hex("488904cd").u32(SAMPLES)
+            return hex("488b0c25")
+                    .u32(ROUNDS)
+                    .hex("81e1")
+                    .u32(SAMPLE_COUNT - 1)
+                    .hex("488904cd")
+                    .u32(SAMPLES)
                     .increment(ROUNDS);
         }
 

@@ -550,7 +550,14 @@ public final class CpuPool {
         try {
             long now = now();
             StringBuilder s = new StringBuilder();
-            s.append(name).append(": id ").append(id).append(", ").append(kind).append(", CPUs ").append(cpuSet).append('\n');
+            s.append(name)
+                    .append(": id ")
+                    .append(id)
+                    .append(", ")
+                    .append(kind)
+                    .append(", CPUs ")
+                    .append(cpuSet)
+                    .append('\n');
             for (PhysicalCpu cpu : cpus) {
                 SchedUnit unit = cpu.current;
                 s.append("  CPU ").append(cpu.id).append(": ");
@@ -558,12 +565,19 @@ public final class CpuPool {
                     s.append("idle\n");
                 } else {
                     s.append(unit).append(unit.running ? " for " : " assigned for ");
-                    s.append((now - unit.since) / 1000).append(" us, ").append(policy.describe(unit)).append('\n');
+                    s.append((now - unit.since) / 1000)
+                            .append(" us, ")
+                            .append(policy.describe(unit))
+                            .append('\n');
                 }
             }
             for (SchedUnit unit : units) {
                 if (unit.waiting) {
-                    s.append("  waiting: ").append(unit).append(", ").append(policy.describe(unit)).append('\n');
+                    s.append("  waiting: ")
+                            .append(unit)
+                            .append(", ")
+                            .append(policy.describe(unit))
+                            .append('\n');
                 }
             }
             return s.toString();

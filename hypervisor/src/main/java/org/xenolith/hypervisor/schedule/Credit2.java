@@ -47,6 +47,9 @@ final class Credit2 extends Policy {
     /** By how much a move must make the loads of two queues more even. */
     private static final double IMBALANCE = 0.25;
 
+    /** Budget that a domain can have saved, in periods. */
+    private static final int MOST_PERIODS = 4;
+
     private static final int MIN_RATELIMIT = 100;
     private static final int MAX_RATELIMIT = 500_000;
 
@@ -84,12 +87,19 @@ final class Credit2 extends Policy {
             return parameters.cap() > 0;
         }
 
-        private void replenish(long now) {
+        /**
+         * Gives the budget of the periods that have begun.
+         *
+         * @param wanted whether a unit of the domain has wanted to run all the time: then what it could not use, because the
+         *     host was busy with something else, is kept for a few periods; else it is lost. What was used too much is not
+         *     forgiven.
+         */
+        private void replenish(long now, boolean wanted) {
             if (now >= nextReplenishment) {
                 long periods = (now - nextReplenishment) / CAP_PERIOD + 1;
                 nextReplenishment += periods * CAP_PERIOD;
-                // What was not used is lost; what was used too much is not forgiven.
-                budget = periods > 1000 ? total : Math.min(total, budget + periods * total);
+                long most = wanted ? MOST_PERIODS * total : total;
+                budget = periods > 1000 ? most : Math.min(most, budget + periods * total);
             }
         }
     }
@@ -112,8 +122,8 @@ final class Credit2 extends Policy {
         if (micros != 0 && (micros < MIN_RATELIMIT || micros > MAX_RATELIMIT)) {
             throw new SchedulingException(
                     Errno.EINVAL,
-                    "a rate limit of " + micros + " us: it must be 0 (none) or " + MIN_RATELIMIT + " to " + MAX_RATELIMIT
-                            + " us");
+                    "a rate limit of " + micros + " us: it must be 0 (none) or " + MIN_RATELIMIT + " to "
+                            + MAX_RATELIMIT + " us");
         }
         ratelimit = micros * 1000L;
     }
@@ -161,7 +171,8 @@ final class Credit2 extends Policy {
         if (unit.domain().credit2.isCapped()) {
             unit.credit2.budget = 0;
             Share share = unit.domain().credit2;
-            share.quota = Math.max(share.total / Math.max(1, unit.domain().units().size()), MIN_TIMER);
+            share.quota =
+                    Math.max(share.total / Math.max(1, unit.domain().units().size()), MIN_TIMER);
         }
         RunQueue queue = leastLoaded(unit, now);
         if (queue != null) {
@@ -252,11 +263,13 @@ final class Credit2 extends Policy {
 
     @Override
     void insert(SchedUnit unit, long now) {
-        setActive(unit, true, now);
-        affinityChanged(unit, now);
         Share share = unit.domain().credit2;
         if (share.isCapped()) {
-            share.replenish(now);
+            replenish(unit.domain(), now);
+        }
+        setActive(unit, true, now);
+        affinityChanged(unit, now);
+        if (share.isCapped()) {
             if (share.budget <= 0) {
                 park(unit);
                 return;
@@ -330,12 +343,20 @@ final class Credit2 extends Policy {
     void timer(long now) {
         for (SchedDomain domain : List.copyOf(starved)) {
             if (domain.credit2.nextReplenishment <= now) {
-                domain.credit2.replenish(now);
+                replenish(domain, now);
                 if (domain.credit2.budget > 0) {
                     unpark(domain, now);
                 }
             }
         }
+    }
+
+    private static void replenish(SchedDomain domain, long now) {
+        boolean wanted = false;
+        for (SchedUnit unit : domain.units()) {
+            wanted |= unit.credit2 != null && unit.credit2.active;
+        }
+        domain.credit2.replenish(now, wanted);
     }
 
     /** Makes sure that a unit may run for a while; false when its domain has used up its budget. */
@@ -351,7 +372,7 @@ final class Credit2 extends Policy {
         // What is owed first: a replenishment after it counts in full.
         share.budget += data.budget;
         data.budget = 0;
-        share.replenish(now);
+        replenish(unit.domain(), now);
         if (share.budget <= 0) {
             return false;
         }
@@ -519,9 +540,7 @@ final class Credit2 extends Policy {
 
     /** Whether a holder should go because a CPU that it prefers is idle. */
     private static boolean wantsAway(SchedUnit holder, PhysicalCpu cpu, RunQueue queue) {
-        return holder.preferred != null
-                && !holder.preferred.contains(cpu.id)
-                && idleCpu(queue, holder, true) != null;
+        return holder.preferred != null && !holder.preferred.contains(cpu.id) && idleCpu(queue, holder, true) != null;
     }
 
     /** Takes a unit that waits in another queue, the most loaded first. */
@@ -553,7 +572,7 @@ final class Credit2 extends Policy {
         if (!share.isCapped()) {
             return true;
         }
-        share.replenish(now);
+        replenish(unit.domain(), now);
         return share.budget > 0;
     }
 

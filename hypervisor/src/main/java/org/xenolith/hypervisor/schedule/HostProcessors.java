@@ -93,7 +93,8 @@ final class HostProcessors {
             Native.setAffinity(
                     processors != null
                             ? processors
-                            : CpuSet.of(known.stream().mapToInt(Integer::intValue).toArray()));
+                            : CpuSet.of(
+                                    known.stream().mapToInt(Integer::intValue).toArray()));
         }
     }
 

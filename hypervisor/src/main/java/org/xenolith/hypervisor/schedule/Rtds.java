@@ -395,7 +395,8 @@ final class Rtds extends Policy {
     @Override
     String describe(SchedUnit unit) {
         Unit data = unit.rtds;
-        return "period " + data.parameters.periodMicros() + " us, budget " + data.parameters.budgetMicros() + " us, left "
+        return "period " + data.parameters.periodMicros() + " us, budget " + data.parameters.budgetMicros()
+                + " us, left "
                 + data.left / 1000 + " us, level " + data.level + ", deadline in "
                 + (data.deadline - pool.now()) / 1000 + " us"
                 + (unit.state == RunstateInfo.RUNNABLE && data.isDepleted() ? ", depleted" : "");

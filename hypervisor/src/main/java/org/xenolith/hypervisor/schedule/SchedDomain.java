@@ -160,7 +160,8 @@ public final class SchedDomain {
                 if (soft != null && !soft.intersects(all)) {
                     throw new SchedulingException(
                             Errno.EINVAL,
-                            "soft affinity {" + soft + "} of " + unit + " has no CPU of this host, which has {" + all + "}");
+                            "soft affinity {" + soft + "} of " + unit + " has no CPU of this host, which has {" + all
+                                    + "}");
                 }
                 CpuSet newHard = hard == null ? unit.hard : hard.containsAll(all) ? null : hard.and(all);
                 CpuSet newSoft = soft == null ? unit.soft : soft.containsAll(all) ? null : soft.and(all);

@@ -20,8 +20,8 @@ import org.xenolith.hypervisor.schedule.Simulation.Guest;
 class CpuPoolTest {
     private static void refuses(int errno, String message, ThrowingCallable call) {
         assertThatThrownBy(call)
-                .isInstanceOfSatisfying(SchedulingException.class, e -> assertThat(e.errno())
-                        .isEqualTo(errno))
+                .isInstanceOfSatisfying(
+                        SchedulingException.class, e -> assertThat(e.errno()).isEqualTo(errno))
                 .hasMessage(message);
     }
 
@@ -277,7 +277,8 @@ class CpuPoolTest {
                     case 4 -> {
                         if (any != null) {
                             long period = random.nextLong(100, 20_000);
-                            domain.setRtds(any.unit.vcpu(),
+                            domain.setRtds(
+                                    any.unit.vcpu(),
                                     new RtdsParameters(period, random.nextLong(10, period), random.nextBoolean()));
                         }
                     }
@@ -315,7 +316,9 @@ class CpuPoolTest {
             guest.stop();
             guest.unit.domain().setAffinity(guest.unit.vcpu(), guest.unit.pool.cpus(), null);
             if (guest.unit.domain().pool() != host.pool()) {
-                host.guests.stream().filter(other -> other.unit.domain() == guest.unit.domain()).forEach(Guest::stop);
+                host.guests.stream()
+                        .filter(other -> other.unit.domain() == guest.unit.domain())
+                        .forEach(Guest::stop);
                 guest.unit.domain().moveTo(host.pool());
             }
             guest.unit.domain().setCredit2(Credit2Parameters.DEFAULT);
@@ -327,7 +330,9 @@ class CpuPoolTest {
         for (Guest guest : host.guests) {
             long before = guest.unit.cpuNanos();
             host.run(SECOND);
-            assertThat(guest.unit.cpuNanos()).as("%s, seed %d", guest.unit, seed).isGreaterThan(before);
+            assertThat(guest.unit.cpuNanos())
+                    .as("%s, seed %d", guest.unit, seed)
+                    .isGreaterThan(before);
         }
     }
 

@@ -201,7 +201,9 @@ class Credit2Test {
         Guest b = one(host.busy(2, 1));
         b.unit.domain().setAffinity(0, null, CpuSet.of(1));
         double[] shares = shares(host, SECOND, a, b);
-        assertThat(shares[0] + shares[1]).as("nobody waits for a CPU that is only preferred").isGreaterThan(1.97);
+        assertThat(shares[0] + shares[1])
+                .as("nobody waits for a CPU that is only preferred")
+                .isGreaterThan(1.97);
     }
 
     @Test
@@ -246,7 +248,9 @@ class Credit2Test {
         (a.unit.cpu == null ? b : a).stop();
         c.stop();
         host.run(SECOND);
-        assertThat(host.scheduler.cpus()).filteredOn(cpu -> cpu.running().isEmpty()).hasSize(1);
+        assertThat(host.scheduler.cpus())
+                .filteredOn(cpu -> cpu.running().isEmpty())
+                .hasSize(1);
     }
 
     @Test
@@ -275,8 +279,9 @@ class Credit2Test {
                 new Credit2Parameters(256, -1),
                 new Credit2Parameters(256, 201))) {
             assertThatThrownBy(() -> domain.setCredit2(wrong))
-                    .isInstanceOfSatisfying(SchedulingException.class, e -> assertThat(e.errno())
-                            .isEqualTo(Errno.EINVAL));
+                    .isInstanceOfSatisfying(
+                            SchedulingException.class,
+                            e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL));
         }
         assertThat(domain.credit2()).isEqualTo(Credit2Parameters.DEFAULT);
         domain.setCredit2(new Credit2Parameters(65535, 200));

@@ -59,7 +59,8 @@ class RtdsTest {
         others.forEach(Guest::start);
         host.run(SECOND);
         assertThat(share(reserved, 20 * SECOND)).isCloseTo(0.4, within(0.004));
-        double rest = others.stream().mapToDouble(guest -> share(guest, 5 * SECOND)).sum();
+        double rest =
+                others.stream().mapToDouble(guest -> share(guest, 5 * SECOND)).sum();
         assertThat(rest).as("nothing stays idle").isCloseTo(0.6, within(0.02));
     }
 
@@ -165,10 +166,11 @@ class RtdsTest {
         third.moveTo(pool);
         assertThat(pool.reserved()).isCloseTo(1.6, within(1e-9));
         assertThatThrownBy(() -> third.setRtds(0, new RtdsParameters(10_000, 6_000, false)))
-                .isInstanceOfSatisfying(SchedulingException.class, e -> assertThat(e.errno())
-                        .isEqualTo(Errno.ENOSPC))
-                .hasMessage("reservations of 180.0 % do not fit pool rt: its CPUs {1-2} have 200 %, but a reservation cannot"
-                        + " use two at once: with one of 60.0 % and 3 in all that is not guaranteed");
+                .isInstanceOfSatisfying(
+                        SchedulingException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENOSPC))
+                .hasMessage(
+                        "reservations of 180.0 % do not fit pool rt: its CPUs {1-2} have 200 %, but a reservation cannot"
+                                + " use two at once: with one of 60.0 % and 3 in all that is not guaranteed");
         assertThat(third.rtds(0)).isEqualTo(RtdsParameters.DEFAULT);
         assertThatThrownBy(() -> third.setRtds(0, new RtdsParameters(10_000, 9_000, false)))
                 .hasMessage("reservations of 210.0 % do not fit pool rt: its CPUs {1-2} have 200 %");
@@ -176,8 +178,8 @@ class RtdsTest {
         assertThatThrownBy(() -> fourth.moveTo(pool)).hasMessageContaining("240.0 %");
         assertThat(fourth.pool()).isSameAs(host.pool());
         assertThatThrownBy(() -> host.scheduler.removeCpu(pool, 2))
-                .isInstanceOfSatisfying(SchedulingException.class, e -> assertThat(e.errno())
-                        .isEqualTo(Errno.EBUSY))
+                .isInstanceOfSatisfying(
+                        SchedulingException.class, e -> assertThat(e.errno()).isEqualTo(Errno.EBUSY))
                 .hasMessageContaining("CPU 2 is needed");
         third.setAffinity(0, CpuSet.of(1), null);
         assertThat(third.hardAffinity(0)).hasToString("1");
@@ -233,8 +235,9 @@ class RtdsTest {
                 new RtdsParameters(1_000, 9, true),
                 new RtdsParameters(1_000, 1_001, true))) {
             assertThatThrownBy(() -> domain.setRtds(wrong))
-                    .isInstanceOfSatisfying(SchedulingException.class, e -> assertThat(e.errno())
-                            .isEqualTo(Errno.EINVAL));
+                    .isInstanceOfSatisfying(
+                            SchedulingException.class,
+                            e -> assertThat(e.errno()).isEqualTo(Errno.EINVAL));
         }
         assertThat(domain.rtds(0)).isEqualTo(new RtdsParameters(10_000, 4_000, true));
         assertThatThrownBy(domain::credit2).hasMessage("pool rt does not use credit2");

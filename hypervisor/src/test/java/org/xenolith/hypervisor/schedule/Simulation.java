@@ -85,7 +85,9 @@ final class Simulation {
         assertThat(running).isLessThanOrEqualTo(scheduler.allCpus().size());
         for (Guest guest : guests) {
             SchedUnit unit = guest.unit;
-            assertThat(unit.running && unit.cpu == null).as("%s runs nowhere", unit).isFalse();
+            assertThat(unit.running && unit.cpu == null)
+                    .as("%s runs nowhere", unit)
+                    .isFalse();
             if (unit.cpu != null) {
                 assertThat(unit.cpu.current).isSameAs(unit);
                 assertThat(unit.waiting).isFalse();
@@ -94,7 +96,9 @@ final class Simulation {
             if (unit.running) {
                 assertThat(unit.state).isEqualTo(RunstateInfo.RUNNING);
             } else if (unit.state == RunstateInfo.RUNNABLE && !unit.frozen) {
-                assertThat(unit.waiting || unit.cpu != null).as("%s is forgotten", unit).isTrue();
+                assertThat(unit.waiting || unit.cpu != null)
+                        .as("%s is forgotten", unit)
+                        .isTrue();
             }
         }
     }
