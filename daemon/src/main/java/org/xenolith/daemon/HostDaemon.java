@@ -26,6 +26,12 @@ public final class HostDaemon {
 
     private static final int IDLE_SECONDS = 300;
 
+    /** Characters of log that one host process writes. */
+    private static final long MOST_LOGGED = 16L << 20;
+
+    /** Guarded by the class. */
+    private static long logged;
+
     private HostDaemon() {}
 
     /** Takes the directory as its only argument. */
@@ -94,7 +100,13 @@ public final class HostDaemon {
         }
     }
 
-    private static void say(String line) {
-        System.out.println(Instant.now().truncatedTo(ChronoUnit.MILLIS) + " " + line);
+    /** A line for the log, which guests can write to as well: so it does not grow for ever. */
+    private static synchronized void say(String line) {
+        if (logged > MOST_LOGGED) {
+            return;
+        }
+        String stamped = Instant.now().truncatedTo(ChronoUnit.MILLIS) + " " + line;
+        logged += stamped.length() + 1;
+        System.out.println(logged > MOST_LOGGED ? "the log is full; 'dmesg' has the latest lines" : stamped);
     }
 }

@@ -19,6 +19,7 @@ final class ConsoleClient {
     private final String program;
     private final int leaveKey;
     private volatile boolean left;
+    private volatile CliException failure;
 
     ConsoleClient(ConsoleSession session, String program, int leaveKey) {
         this.session = session;
@@ -61,8 +62,6 @@ final class ConsoleClient {
         }
         return 0;
     }
-
-    private volatile CliException failure;
 
     private String keyName() {
         return leaveKey < ' ' ? "Ctrl-" + (char) (leaveKey + '@') : "'" + (char) leaveKey + "'";
