@@ -20,6 +20,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
+import org.xenolith.bench.qos.QosRun;
 import org.xenolith.cli.ExitStatus;
 import org.xenolith.image.DebianPackages;
 import org.xenolith.image.ImageException;
@@ -40,6 +41,7 @@ import picocli.CommandLine.Option;
             "       xeno bench --quick --only integer,boot  a first impression",
             "       xeno bench --check                      guest against host",
             "       xeno bench --stress --seconds 600       several processors at once, under each engine",
+            "       xeno bench --qos                        the CPU scheduler's promises",
             "       xeno bench [OPTIONS]"
         },
         exitCodeListHeading = "%nExit status:%n",
@@ -57,6 +59,7 @@ public final class BenchCommand implements Callable<Integer> {
 
     private static final Pattern MEMORY = Pattern.compile("[1-9][0-9]{0,6}[MG]");
     private static final double QUICK_SECONDS = 0.25;
+    private static final double QOS_SECONDS = 10;
     /** Load average above which a machine counts as busy, for each processor; a bench keeps one processor busy itself. */
     private static final double BUSY = 0.75;
 
@@ -130,6 +133,12 @@ public final class BenchCommand implements Callable<Integer> {
                     "Processors of each guest, 1 to 32, and for native runs; then only the group 'parallel' by default."
                             + " 1, or 4 with --stress.")
     private Integer smp;
+
+    @Option(
+            names = "--qos",
+            description = "Measure shares by weight, caps, reservations and wake-up delays of small guests; "
+                    + "10 s each unless --seconds says otherwise.")
+    private boolean qos;
 
     @Option(
             names = "--engine",
@@ -223,6 +232,9 @@ public final class BenchCommand implements Callable<Integer> {
                 err.println("xeno bench: " + complaint);
                 return USAGE;
             }
+            if (qos) {
+                return measureQos();
+            }
             List<Workload> workloads;
             try {
                 workloads = Workloads.select(
@@ -245,6 +257,13 @@ public final class BenchCommand implements Callable<Integer> {
         } finally {
             Programs.deleteTree(work);
         }
+    }
+
+    private int measureQos() {
+        List<String> remarks = new ArrayList<>();
+        noteLoad(remarks);
+        double each = seconds != null ? seconds : quick ? QUICK_SECONDS : QOS_SECONDS;
+        return new QosRun(each, out, err, format == Format.JSON).run() ? OK : PROBLEMS;
     }
 
     private String complaint() {

@@ -11,6 +11,7 @@ import org.xenolith.abi.ShutdownReason;
 import org.xenolith.hypervisor.events.EventChannels;
 import org.xenolith.hypervisor.grants.GrantTable;
 import org.xenolith.hypervisor.hypercall.Hypercalls;
+import org.xenolith.hypervisor.schedule.SchedDomain;
 import org.xenolith.hypervisor.time.DomainClock;
 import org.xenolith.hypervisor.time.SystemTimeRecord;
 import org.xenolith.hypervisor.viridian.Viridian;
@@ -39,6 +40,7 @@ public final class Domain {
     /** Null when the domain does not see it. */
     private final Viridian viridian;
 
+    private final SchedDomain scheduling;
     private final List<Vcpu> vcpus;
     private final CompletableFuture<ShutdownDetail> shutdown = new CompletableFuture<>();
     /** Guards the fields below; virtual CPUs wait on it while the domain is paused. */
@@ -58,7 +60,8 @@ public final class Domain {
     public Domain(DomainSettings settings, DomainParts parts) {
         this.settings = settings;
         this.parts = parts;
-        memory = new DomainMemory(new PhysicalToMachine(parts.machine()), settings.maxFrames(), this::shootDown);
+        memory = new DomainMemory(
+                new PhysicalToMachine(parts.machine()), settings.maxFrames(), this::shootDown, this::overdrawn);
         sharedInfoMfn = memory.allocateHypervisorFrame();
         if (sharedInfoMfn < 0) {
             throw new IllegalStateException("no machine memory left for domain " + settings.id());
@@ -68,9 +71,15 @@ public final class Domain {
         grantTable = new GrantTable(this, settings.grants());
         hypercalls = new Hypercalls(this);
         viridian = settings.viridian().isEmpty() ? null : new Viridian(this, settings.viridian());
+        scheduling = parts.domains().scheduler().addDomain(settings.id());
         List<Vcpu> made = new ArrayList<>();
-        for (int id = 0; id < settings.vcpus(); id++) {
-            made.add(new Vcpu(this, id));
+        try {
+            for (int id = 0; id < settings.vcpus(); id++) {
+                made.add(new Vcpu(this, id));
+            }
+        } catch (RuntimeException | Error e) {
+            scheduling.remove();
+            throw e;
         }
         vcpus = List.copyOf(made);
         parts.clock().follow(vcpus.getFirst().state()::retired);
@@ -154,6 +163,11 @@ public final class Domain {
     /** The Viridian interface, or null. */
     public Viridian viridian() {
         return viridian;
+    }
+
+    /** What CPU time the domain gets, and where. */
+    public SchedDomain scheduling() {
+        return scheduling;
     }
 
     /** The machine's memory. */
@@ -376,6 +390,7 @@ public final class Domain {
         for (Vcpu vcpu : vcpus) {
             vcpu.join();
         }
+        scheduling.remove();
         domains().remove(this);
         eventChannels.destroy();
         grantTable.destroy();
@@ -404,6 +419,13 @@ public final class Domain {
     /** Makes all processors forget translations; returns when they have. */
     public void flushTlbs() {
         shootDown();
+    }
+
+    private void overdrawn() {
+        crash(
+                null,
+                "the guest used more memory than the " + (memory.maxFrames() >>> 8)
+                        + " MiB that it may have: it must balloon down before it uses the rest");
     }
 
     private void shootDown() {

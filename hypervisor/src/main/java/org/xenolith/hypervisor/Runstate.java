@@ -6,7 +6,7 @@ import org.xenolith.hypervisor.time.DomainClock;
 /**
  * How a virtual CPU spends its time, in memory of ours and in the area that the guest registered.
  *
- * <p>States change on the virtual CPU's thread; others read. Guarded by {@code this}.
+ * <p>States change as the scheduler says, on any thread and with its locks held. Guarded by {@code this}; innermost.
  */
 final class Runstate {
     private final Domain domain;
@@ -16,34 +16,50 @@ final class Runstate {
     private long entryTime;
     private GuestArea area;
 
-    Runstate(Domain domain, int state) {
+    /** Offline, from now on. */
+    Runstate(Domain domain) {
         this.domain = domain;
         this.clock = domain.clock();
-        this.state = state;
+        this.state = RunstateInfo.OFFLINE;
         this.entryTime = clock.now();
     }
 
-    /** Enters a state. The guest's copy is written when it can look: on the way to {@link RunstateInfo#RUNNING}. */
-    synchronized void enter(int newState) {
-        if (newState == state) {
+    /**
+     * Enters a state. The guest's copy is written when a virtual CPU can look: others when this one stops running, itself when
+     * it runs again. In virtual time nobody waits for a physical CPU, so that the host's load does not show.
+     *
+     * @param hostNanos when, by the host's clock
+     */
+    synchronized void enter(int newState, long hostNanos) {
+        if (newState == state || hidden(newState)) {
             return;
         }
-        long now = clock.now();
+        // A moment that the scheduler has looked at may lie before the domain's creation or the last change by a hair.
+        long now = Math.max(entryTime, clock.at(hostNanos));
+        boolean stops = state == RunstateInfo.RUNNING;
         times[state] += now - entryTime;
         entryTime = now;
         state = newState;
-        if (newState == RunstateInfo.RUNNING) {
+        if (stops || newState == RunstateInfo.RUNNING) {
             publish();
         }
     }
 
+    private boolean hidden(int newState) {
+        return clock.isVirtual() && (newState == RunstateInfo.RUNNABLE || newState == RunstateInfo.OFFLINE);
+    }
+
     /** Replaces the guest's area; null takes it away. */
-    synchronized void register(GuestArea newArea) {
-        if (area != null) {
-            area.unpin();
+    void register(GuestArea newArea) {
+        GuestArea old;
+        synchronized (this) {
+            old = area;
+            area = newArea;
+            publish();
         }
-        area = newArea;
-        publish();
+        if (old != null) {
+            old.unpin();
+        }
     }
 
     private void publish() {

@@ -21,6 +21,7 @@ import org.xenolith.cpu.LinearMemory;
 import org.xenolith.cpu.VcpuExit;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.cpu.World;
+import org.xenolith.hypervisor.schedule.SchedUnit;
 import org.xenolith.hypervisor.time.DomainClock;
 import org.xenolith.hypervisor.time.DomainClock.Alarm;
 import org.xenolith.hypervisor.time.SystemTimeRecord;
@@ -61,6 +62,7 @@ public final class Vcpu implements World {
 
     private final DomainClock clock;
     private final Runstate runstate;
+    private final SchedUnit unit;
 
     /** Guarded by itself, like the deadlines of its elements. */
     private final List<VcpuTimer> timers = new ArrayList<>();
@@ -112,7 +114,8 @@ public final class Vcpu implements World {
         msrs = new MsrPolicy(domain.parts().cpuid());
         checkpointInterval = domain.trace() == null ? 0 : domain.trace().checkpointInterval();
         down = id != 0;
-        runstate = new Runstate(domain, down ? RunstateInfo.OFFLINE : RunstateInfo.RUNNABLE);
+        runstate = new Runstate(domain);
+        unit = domain.scheduling().addVcpu(new Scheduling());
         if (id < SharedInfo.VCPUS) {
             vcpuInfo = domain.sharedInfo() + SharedInfo.VCPU_INFO + (long) id * VcpuInfo.SIZE;
         } else {
@@ -197,6 +200,24 @@ public final class Vcpu implements World {
         return "d" + domain.id() + "v" + id;
     }
 
+    /** What the scheduler says; with its locks held, but for {@link #assigned}. */
+    private final class Scheduling implements SchedUnit.Callbacks {
+        @Override
+        public void kick() {
+            state.requestExit();
+        }
+
+        @Override
+        public void assigned() {
+            LockSupport.unpark(thread);
+        }
+
+        @Override
+        public void runstate(int newState, long now) {
+            runstate.enter(newState, now);
+        }
+    }
+
     // Thread.
 
     void startThread() {
@@ -211,7 +232,7 @@ public final class Vcpu implements World {
         thread = Thread.currentThread();
         alarm = clock.alarm(this::kick);
         try {
-            while (domain.admit()) {
+            while (admit()) {
                 busy = true;
                 try {
                     step();
@@ -225,8 +246,15 @@ public final class Vcpu implements World {
                     ShutdownReason.CRASH, "defect in Xenolith while " + this + " was at " + at + ": " + e, id, e));
         } finally {
             alarm.close();
-            runstate.enter(RunstateInfo.OFFLINE);
+            unit.offline();
         }
+    }
+
+    private boolean admit() {
+        if (domain.isStopping()) {
+            unit.suspend();
+        }
+        return domain.admit();
     }
 
     /** One turn: requests, timers, then the engine or sleep. */
@@ -249,7 +277,11 @@ public final class Vcpu implements World {
             spins = 0;
             yieldProcessor();
         }
-        runstate.enter(RunstateInfo.RUNNING);
+        if (!unit.mayRun()) {
+            // Requests and timers come first again: it may take a while.
+            acquireCpu();
+            return;
+        }
         if (domain.isStopping()) {
             return;
         }
@@ -269,9 +301,14 @@ public final class Vcpu implements World {
         leave(exit);
     }
 
-    /** Lets other threads have the host's processor. The thread is outside of the guest. */
-    public void yieldProcessor() {
-        Thread.yield();
+    /** Waits for a physical CPU, or until the domain is to stop. */
+    private void acquireCpu() {
+        busy = false;
+        try {
+            unit.acquire(domain::isStopping);
+        } finally {
+            busy = true;
+        }
     }
 
     /** Up to the next moment at which a turn would do something by itself: in virtual time, exactly there. */
@@ -327,15 +364,15 @@ public final class Vcpu implements World {
     /** Asks the thread to look at its requests soon. From any thread. */
     public void kick() {
         state.requestExit();
-        wake();
+        woken = true;
+        LockSupport.unpark(thread);
     }
 
-    /** Ends a sleep early; the sleeper looks again whether it may go on. From any thread. */
+    /** Ends a sleep early, as soon as there is a physical CPU; the sleeper looks again whether it may go on. From any thread. */
     void wake() {
         woken = true;
-        Thread runner = thread;
-        if (runner != null) {
-            LockSupport.unpark(runner);
+        if (unit.wake()) {
+            LockSupport.unpark(thread);
         }
     }
 
@@ -512,17 +549,20 @@ public final class Vcpu implements World {
         if (ready.getAsBoolean()) {
             return true;
         }
-        runstate.enter(runstateMeanwhile);
+        giveUpCpu(runstateMeanwhile);
         while (true) {
             woken = false;
             serveRequests();
             fireDueTimers();
             if (ready.getAsBoolean()) {
-                runstate.enter(RunstateInfo.RUNNING);
                 return true;
             }
             if (domain.isStopping() || clock.now() >= deadline) {
                 return false;
+            }
+            if (giveUpCpu(runstateMeanwhile)) {
+                // Woken for nothing. What happened before it was blocked again woke nobody: look once more.
+                continue;
             }
             alarm.set(DomainClock.NEVER);
             busy = false;
@@ -533,6 +573,11 @@ public final class Vcpu implements World {
         }
     }
 
+    /** Enters a sleeping state; false when it is in it. */
+    private boolean giveUpCpu(int state) {
+        return state == RunstateInfo.BLOCKED ? unit.block() : unit.offline();
+    }
+
     /** SCHEDOP_block: sleeps until an event or a wake-up. */
     public void block() {
         if (!isEventPending() && controller.pending() < 0) {
@@ -541,7 +586,13 @@ public final class Vcpu implements World {
                     () -> woken || isEventPending() || hasDeliverableInterrupt(),
                     DomainClock.NEVER,
                     RunstateInfo.BLOCKED);
-            runstate.enter(RunstateInfo.RUNNING);
+        }
+    }
+
+    /** Others that wait for a physical CPU go first, from the next turn on; without any, other threads of the host do. */
+    public void yieldProcessor() {
+        if (!unit.yieldCpu()) {
+            Thread.yield();
         }
     }
 
@@ -550,7 +601,6 @@ public final class Vcpu implements World {
         polling = true;
         try {
             sleepUntil(() -> portPending.getAsBoolean() || hasDeliverableInterrupt(), deadline, RunstateInfo.BLOCKED);
-            runstate.enter(RunstateInfo.RUNNING);
         } finally {
             polling = false;
         }
@@ -595,6 +645,11 @@ public final class Vcpu implements World {
         state.setInt(VcpuState.ACTIVITY, VcpuState.ACTIVE);
         down = false;
         interruptsChanged();
+    }
+
+    /** CPU time that it has used, in nanoseconds of the host's clock. */
+    public long cpuNanos() {
+        return unit.cpuNanos();
     }
 
     /** Runstate: state, entry time, and nanoseconds in each of the four states. */

@@ -7,7 +7,7 @@
  * {@link org.xenolith.hypervisor.MmioBus} and {@link org.xenolith.hypervisor.InterruptController}.
  *
  * <p>Lock order, outermost first: a domain's lifecycle, a grant table, event channels (lower domain id
- * first), a domain's memory, a virtual CPU's timers, an interrupt controller. Nobody calls into a guest's or a service's
+ * first), a domain's memory, a virtual CPU's timers, an interrupt controller, the scheduler's (see its package), a runstate. Nobody calls into a guest's or a service's
  * code with one of them held, and nobody waits for one of the first four from inside an engine.
  */
 package org.xenolith.hypervisor;

@@ -19,9 +19,9 @@ import org.xenolith.memory.Raw;
  * loop does: it takes interrupts when IF is set, spends its budget, and leaves when it is kicked. Linear addresses are
  * guest-physical ones.
  */
-final class FakeEngine implements Engine {
+class FakeEngine implements Engine {
     private final VcpuState state;
-    private final World world;
+    final World world;
     private final GuestPhysical memory;
     private final Deque<Function<FakeEngine, VcpuExit>> program = new ArrayDeque<>();
     final List<Integer> interrupts = new ArrayList<>();

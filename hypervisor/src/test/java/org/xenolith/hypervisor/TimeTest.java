@@ -179,11 +179,11 @@ class TimeTest {
             long pointer = TestHost.struct(domain, 8, b -> b.putLong(0, 0x6000));
             assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.REGISTER_RUNSTATE_MEMORY_AREA, 0, pointer))
                     .isZero();
-            assertThat(TestHost.read(domain, 0x6000, 4)).isEqualTo(RunstateInfo.RUNNABLE);
+            assertThat(TestHost.read(domain, 0x6000, 4)).isEqualTo(RunstateInfo.OFFLINE);
             host.clock.now = 9_001_000;
             assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.GET_RUNSTATE_INFO, 0, 0x7000))
                     .isZero();
-            assertThat(TestHost.read(domain, 0x7000 + 16 + 8 * RunstateInfo.RUNNABLE, 8))
+            assertThat(TestHost.read(domain, 0x7000 + 16 + 8 * RunstateInfo.OFFLINE, 8))
                     .isEqualTo(9_000_000);
             long bad = TestHost.struct(domain, 8, b -> b.putLong(0, 1L << 40));
             assertThat(TestHost.call(domain, HypercallNumber.VCPU_OP, VcpuOp.REGISTER_RUNSTATE_MEMORY_AREA, 0, bad))

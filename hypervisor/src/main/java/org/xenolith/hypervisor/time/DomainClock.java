@@ -16,6 +16,11 @@ public interface DomainClock {
     /** System time now, in nanoseconds; never goes backwards. Callable from any thread. */
     long now();
 
+    /** System time at a moment of the host's clock, {@link System#nanoTime}; in virtual time, now. */
+    default long at(long hostNanos) {
+        return now();
+    }
+
     /** The scale between system time and the guest's time-stamp counter. */
     TscScale scale();
 
@@ -35,6 +40,14 @@ public interface DomainClock {
      * is unparked, or virtual time is set forward. May return early.
      */
     void idle(long deadline);
+
+    /**
+     * Whether time passes only where the domain's own instructions say so. Nothing that the host does may then show in what the
+     * domain sees, such as that a virtual CPU had to wait for a physical one.
+     */
+    default boolean isVirtual() {
+        return false;
+    }
 
     /** Makes an alarm that runs {@code action} on some thread when a deadline comes; for a virtual CPU that is running. */
     Alarm alarm(Runnable action);

@@ -44,6 +44,11 @@ public final class HostClock implements DomainClock {
     }
 
     @Override
+    public long at(long hostNanos) {
+        return hostNanos - start;
+    }
+
+    @Override
     public TscScale scale() {
         return scale;
     }

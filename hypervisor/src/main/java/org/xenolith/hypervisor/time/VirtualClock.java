@@ -81,6 +81,11 @@ public final class VirtualClock implements DomainClock {
     }
 
     @Override
+    public boolean isVirtual() {
+        return true;
+    }
+
+    @Override
     public Alarm alarm(Runnable action) {
         // The budget stops a virtual CPU exactly at its deadline.
         return new Alarm() {
