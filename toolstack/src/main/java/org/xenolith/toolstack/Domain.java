@@ -90,11 +90,16 @@ public final class Domain implements AutoCloseable {
         this.config = config;
         inspector = new Inspector(config.trace(), config.symbols());
         hypervisorConsole = inspector::hypervisorConsole;
-        if (config.deterministic() && config.vcpus() > 1) {
+        int vcpus = config.maxVcpus();
+        if (config.vcpus() < 1 || config.vcpus() > vcpus || vcpus > DomainConfig.MAX_VCPUS) {
+            throw new DomainBuildException(config.vcpus() + " virtual CPUs of at most " + vcpus
+                    + " are not possible; give 1 to " + DomainConfig.MAX_VCPUS);
+        }
+        if (config.deterministic() && vcpus > 1) {
             throw new DomainBuildException(
                     "a deterministic guest has one virtual CPU: how several take turns is up to the host");
         }
-        Optional<String> obstacle = obstacle(config.engine(), config.vcpus());
+        Optional<String> obstacle = obstacle(config.engine(), vcpus);
         if (obstacle.isPresent()) {
             throw new DomainBuildException(obstacle.get());
         }
@@ -105,9 +110,9 @@ public final class Domain implements AutoCloseable {
             SecureRandom random = new SecureRandom();
             LongSupplier randomness = config.deterministic() ? seeded::nextLong : random::nextLong;
             DomainClock clock = config.deterministic() ? new VirtualClock(VIRTUAL_SPEED, 0) : new HostClock();
-            CpuidPolicy chosen = config.cpu().policy();
+            CpuidPolicy chosen = config.cpu().policy().withCores(vcpus);
             CpuidPolicy policy = config.forcedEmulation() ? chosen.withForcedEmulation() : chosen;
-            SharedCode shared = config.vcpus() > 1 ? new SharedCode(machine, config.vcpus()) : null;
+            SharedCode shared = vcpus > 1 ? new SharedCode(machine, vcpus) : null;
             DomainParts parts = new DomainParts(
                     machine,
                     new Domains(),
@@ -125,7 +130,7 @@ public final class Domain implements AutoCloseable {
                                     config.deterministic()
                                             ? new UUID(seeded.nextLong(), seeded.nextLong())
                                             : UUID.randomUUID(),
-                                    config.vcpus(),
+                                    vcpus,
                                     frames)
                             .withEventChannels(config.maxEventChannels())
                             .withViridian(config.viridian()),
@@ -133,7 +138,7 @@ public final class Domain implements AutoCloseable {
             inspector.watch(domain);
             BuiltGuest built = PvhBuilder.build(
                     kernel,
-                    new PvhConfig(config.memoryBytes(), config.vcpus(), config.commandLine(), config.ramdisk(), 0),
+                    new PvhConfig(config.memoryBytes(), vcpus, config.commandLine(), config.ramdisk(), 0),
                     domain.memory().map());
             domain.memory().adoptMap();
             // The services look these frames up at each event: a guest that balloons them away must not give them to
@@ -169,7 +174,7 @@ public final class Domain implements AutoCloseable {
                     domain.settings().uuid(),
                     kib,
                     kib,
-                    config.vcpus(),
+                    vcpus,
                     config.vcpus(),
                     storePort,
                     built.storeGfn(),
@@ -262,7 +267,7 @@ public final class Domain implements AutoCloseable {
      * @throws IllegalStateException when that is not possible; the message is one line for people
      */
     public void changeEngine(EngineKind kind) {
-        obstacle(kind, config.vcpus()).ifPresent(text -> {
+        obstacle(kind, config.maxVcpus()).ifPresent(text -> {
             throw new IllegalStateException(text);
         });
         SwitchableEngine.Choice choice = kind.choice();
@@ -325,6 +330,22 @@ public final class Domain implements AutoCloseable {
 
     public void unpause() {
         domain.unpause();
+    }
+
+    /**
+     * Asks the guest to have its first {@code count} virtual CPUs online and no others, as {@code xl vcpu-set} does. The guest
+     * follows when it likes.
+     *
+     * @throws IllegalArgumentException when the domain cannot have so many; the message is one line for people
+     */
+    public void setVcpus(int count) {
+        if (count < 1 || count > config.maxVcpus()) {
+            throw new IllegalArgumentException(count + " virtual CPUs are not possible; give 1 to " + config.maxVcpus()
+                    + ", this guest's maximum");
+        }
+        for (int vcpu = 0; vcpu < config.maxVcpus(); vcpu++) {
+            entries.setVcpuOnline(store, vcpu, vcpu < count);
+        }
     }
 
     /** Asks the guest to power off, as {@code xl shutdown} does. */

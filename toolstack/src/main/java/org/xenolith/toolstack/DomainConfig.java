@@ -20,7 +20,8 @@ import org.xenolith.services.symbols.SymbolTable;
  * @param ramdisk pieces of the initial RAM file system, in order; empty for none
  * @param commandLine of the kernel
  * @param memoryBytes RAM
- * @param vcpus virtual CPUs
+ * @param vcpus virtual CPUs that are online at the start, 1 to {@link #MAX_VCPUS}
+ * @param maxVcpus virtual CPUs that the guest can bring online while it runs, at least {@code vcpus}
  * @param cpu the processor that the guest sees
  * @param engine who executes the instructions
  * @param deterministic time is derived from retired instructions, and randomness from a seed
@@ -38,6 +39,7 @@ public record DomainConfig(
         String commandLine,
         long memoryBytes,
         int vcpus,
+        int maxVcpus,
         CpuLevel cpu,
         EngineKind engine,
         boolean deterministic,
@@ -48,6 +50,7 @@ public record DomainConfig(
         Optional<SymbolTable> symbols) {
     public static final long DEFAULT_MEMORY = 512L << 20;
     public static final CpuLevel DEFAULT_CPU = CpuLevel.V2;
+    public static final int MAX_VCPUS = 32;
 
     public DomainConfig {
         ramdisk = List.copyOf(ramdisk);
@@ -68,6 +71,7 @@ public record DomainConfig(
         private String commandLine = "console=hvc0";
         private long memoryBytes = DEFAULT_MEMORY;
         private int vcpus = 1;
+        private int maxVcpus;
         private CpuLevel cpu = DEFAULT_CPU;
         private EngineKind engine = EngineKind.AUTO;
         private boolean deterministic;
@@ -114,6 +118,12 @@ public record DomainConfig(
 
         public Builder vcpus(int value) {
             vcpus = value;
+            return this;
+        }
+
+        /** The most virtual CPUs that the guest can have. Default: as many as it starts with. */
+        public Builder maxVcpus(int value) {
+            maxVcpus = value;
             return this;
         }
 
@@ -166,6 +176,7 @@ public record DomainConfig(
                     commandLine,
                     memoryBytes,
                     vcpus,
+                    maxVcpus == 0 ? vcpus : maxVcpus,
                     cpu,
                     engine,
                     deterministic,
