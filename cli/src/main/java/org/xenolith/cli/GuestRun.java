@@ -216,6 +216,9 @@ final class GuestRun {
                         XenStoreSocket socket = serveStore(domain)) {
                     Attempt attempt = new Attempt(domain);
                     current = attempt;
+                    if (terminal != null && socket != null) {
+                        System.err.println("xeno: the guest's xenstore: XENSTORED_PATH=" + socket.path());
+                    }
                     if (terminal != null) {
                         terminal.enterRaw();
                         domain.console().resize(terminal.rows(), terminal.columns());
