@@ -12,6 +12,7 @@ import org.xenolith.hypervisor.grants.GrantTable;
 import org.xenolith.hypervisor.hypercall.Hypercalls;
 import org.xenolith.hypervisor.time.DomainClock;
 import org.xenolith.hypervisor.time.SystemTimeRecord;
+import org.xenolith.hypervisor.viridian.Viridian;
 import org.xenolith.memory.MachineMemory;
 import org.xenolith.memory.PhysicalToMachine;
 
@@ -34,6 +35,9 @@ public final class Domain {
     private final PortBus ports = new PortBus();
     private final MmioBus mmio = new MmioBus();
     private final Hypercalls hypercalls;
+    /** Null when the domain does not see it. */
+    private final Viridian viridian;
+
     private final List<Vcpu> vcpus;
     private final CompletableFuture<ShutdownDetail> shutdown = new CompletableFuture<>();
     /** Guards the fields below; virtual CPUs wait on it while the domain is paused. */
@@ -61,8 +65,9 @@ public final class Domain {
         }
         SystemTimeRecord.writeWallClock(sharedInfo(), parts.clock());
         eventChannels = new EventChannels(this, sharedInfo(), settings.maxEventChannels());
-        grantTable = new GrantTable(this, settings.maxGrantFrames());
+        grantTable = new GrantTable(this, settings.grants());
         hypercalls = new Hypercalls(this);
+        viridian = settings.viridian().isEmpty() ? null : new Viridian(this, settings.viridian());
         List<Vcpu> made = new ArrayList<>();
         for (int id = 0; id < settings.vcpus(); id++) {
             made.add(new Vcpu(this, id));
@@ -146,6 +151,11 @@ public final class Domain {
         return hypercalls;
     }
 
+    /** The Viridian interface, or null. */
+    public Viridian viridian() {
+        return viridian;
+    }
+
     /** The machine's memory. */
     public MachineMemory machine() {
         return parts.machine();
@@ -166,10 +176,12 @@ public final class Domain {
     /** Shows the shared info page at a guest frame, and only there. */
     public void mapSharedInfo(long gfn) {
         synchronized (memory) {
-            if (sharedInfoGfn >= 0 && memory.map().mfn(sharedInfoGfn) == sharedInfoMfn) {
+            if (!memory.mapForeign(gfn, sharedInfoMfn, true, DomainMemory.Foreign.SHARED_INFO)) {
+                throw new HypercallException(Errno.EINVAL);
+            }
+            if (sharedInfoGfn >= 0 && sharedInfoGfn != gfn && memory.map().mfn(sharedInfoGfn) == sharedInfoMfn) {
                 memory.remove(sharedInfoGfn);
             }
-            memory.mapForeign(gfn, sharedInfoMfn, true);
             sharedInfoGfn = gfn;
         }
     }
@@ -346,10 +358,13 @@ public final class Domain {
             vcpu.join();
         }
         domains().remove(this);
-        eventChannels.reset();
+        eventChannels.destroy();
         grantTable.destroy();
         for (Vcpu vcpu : vcpus) {
             vcpu.close();
+        }
+        if (viridian != null) {
+            viridian.close();
         }
         memory.releaseAll();
         memory.releaseHypervisorFrame(sharedInfoMfn);
@@ -395,6 +410,13 @@ public final class Domain {
     public void contentChanged(long gfn) {
         for (Vcpu vcpu : vcpus) {
             vcpu.requestInvalidation(gfn);
+        }
+    }
+
+    /** Like {@link #contentChanged}, from inside a virtual CPU's engine, which must not lose the block that it executes. */
+    public void contentChangedWhileRunning(long gfn) {
+        for (Vcpu vcpu : vcpus) {
+            vcpu.requestInvalidationLater(gfn);
         }
     }
 

@@ -2,7 +2,8 @@ package org.xenolith.hypervisor;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
@@ -23,6 +24,8 @@ import org.xenolith.cpu.World;
 import org.xenolith.hypervisor.time.DomainClock;
 import org.xenolith.hypervisor.time.DomainClock.Alarm;
 import org.xenolith.hypervisor.time.SystemTimeRecord;
+import org.xenolith.hypervisor.viridian.Viridian;
+import org.xenolith.hypervisor.viridian.ViridianVcpu;
 import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.Raw;
 
@@ -45,6 +48,9 @@ public final class Vcpu implements World {
     private final InterruptController controller;
     private final XenCpuidLeaves cpuid;
     private final MsrPolicy msrs;
+    /** Null when the domain does not see that interface. */
+    private final ViridianVcpu viridian;
+
     private final DomainClock clock;
     private final Runstate runstate;
 
@@ -78,7 +84,9 @@ public final class Vcpu implements World {
     private volatile boolean flushRequested;
     private volatile boolean initRequested;
     private volatile int startupVector = -1;
-    private final ConcurrentLinkedQueue<Long> changedFrames = new ConcurrentLinkedQueue<>();
+    /** A set: others may change the same frame without end while this virtual CPU sleeps. */
+    private final Set<Long> changedFrames = ConcurrentHashMap.newKeySet();
+
     private volatile boolean polling;
     private volatile boolean woken;
     /** Not running and not to be woken by interrupts: never started, or gave up. */
@@ -104,6 +112,7 @@ public final class Vcpu implements World {
         SystemTimeRecord.write(vcpuInfo + VcpuInfo.TIME, clock);
         engine = domain.parts().engines().create(state, this, domain.memory().map());
         controller = domain.parts().controllers().create(this);
+        viridian = domain.viridian() == null ? null : new ViridianVcpu(domain.viridian(), this, controller);
         if (down) {
             state.setInt(VcpuState.ACTIVITY, VcpuState.WAIT_FOR_SIPI);
         }
@@ -347,6 +356,9 @@ public final class Vcpu implements World {
             timeArea.unpin();
             timeArea = null;
         }
+        if (viridian != null) {
+            viridian.close();
+        }
         if (vcpuInfoMfn >= 0) {
             if (id < SharedInfo.VCPUS || vcpuInfoRegistered) {
                 domain.memory().unpin(vcpuInfoMfn);
@@ -369,10 +381,10 @@ public final class Vcpu implements World {
 
     private void serveRequests() {
         state.lower(VcpuState.EVENT_EXIT);
-        Long changed = changedFrames.poll();
-        while (changed != null) {
+        for (Long changed : changedFrames) {
+            // Removed first: a change after that is a new one.
+            changedFrames.remove(changed);
             engine.invalidateFrame(changed);
-            changed = changedFrames.poll();
         }
         if (initRequested) {
             initRequested = false;
@@ -450,6 +462,12 @@ public final class Vcpu implements World {
             changedFrames.add(gfn);
             state.requestExit();
         }
+    }
+
+    /** As a request even on the virtual CPU's own thread. */
+    void requestInvalidationLater(long gfn) {
+        changedFrames.add(gfn);
+        state.requestExit();
     }
 
     // Sleep.
@@ -837,9 +855,11 @@ public final class Vcpu implements World {
         boolean accepted;
         if (controller.hasMsr(msr)) {
             accepted = controller.readMsr(msr, result);
-        } else if (msr == XenCpuid.HYPERCALL_PAGE_MSR) {
+        } else if (msr == hypercallPageMsr()) {
             result[0] = 0;
             accepted = true;
+        } else if (viridian != null && Viridian.hasMsr(msr)) {
+            accepted = viridian.read(msr, result);
         } else {
             accepted = msrs.read(msr, result);
         }
@@ -855,8 +875,10 @@ public final class Vcpu implements World {
         boolean accepted;
         if (controller.hasMsr(msr)) {
             accepted = controller.writeMsr(msr, value);
-        } else if (msr == XenCpuid.HYPERCALL_PAGE_MSR) {
+        } else if (msr == hypercallPageMsr()) {
             accepted = writeHypercallPage(value);
+        } else if (viridian != null && Viridian.hasMsr(msr)) {
+            accepted = viridian.write(msr, value);
         } else {
             accepted = msrs.write(msr, value);
         }
@@ -865,6 +887,10 @@ public final class Vcpu implements World {
             trace.msr(this, true, msr, value, accepted);
         }
         return accepted;
+    }
+
+    private int hypercallPageMsr() {
+        return viridian == null ? XenCpuid.HYPERCALL_PAGE_MSR : Viridian.XEN_HYPERCALL_MSR;
     }
 
     /** Bits 63..12 say which guest frame, the rest which hypercall page; there is one. */
@@ -877,11 +903,7 @@ public final class Vcpu implements World {
         if (!domain.memory().map().write(gfn << GuestPhysical.FRAME_SHIFT, page, 0, page.length)) {
             return false;
         }
-        // This virtual CPU is inside its engine, which must not lose the block it executes: as a request.
-        for (Vcpu vcpu : domain.vcpus()) {
-            vcpu.changedFrames.add(gfn);
-            vcpu.state.requestExit();
-        }
+        domain.contentChangedWhileRunning(gfn);
         return true;
     }
 

@@ -18,6 +18,7 @@ import java.util.function.IntConsumer;
 import org.xenolith.abi.RunstateInfo;
 import org.xenolith.abi.ShutdownReason;
 import org.xenolith.cpu.decode.InsnTable;
+import org.xenolith.hypervisor.DebugConsole;
 import org.xenolith.hypervisor.ShutdownDetail;
 import org.xenolith.hypervisor.Vcpu;
 import org.xenolith.memory.GuestPhysical;
@@ -69,6 +70,8 @@ public final class Domain implements AutoCloseable {
     private volatile long targetBytes;
     private volatile long maxBytes;
     private volatile IntConsumer debugPort = value -> {};
+    /** Null for the host's log. */
+    private volatile DebugConsole hypervisorConsole;
 
     /** A domain without a guest; {@link #build} makes one. */
     Domain(Host host, DomainConfig config, UUID uuid, boolean ownsHost) {
@@ -198,6 +201,20 @@ public final class Domain implements AutoCloseable {
     /** Hears the bytes that the guest writes to port 0xE9, on its own thread. Set before {@link #start}. */
     public void onDebugPort(IntConsumer listener) {
         debugPort = listener;
+    }
+
+    /** Takes what the guest writes to the hypervisor's console, in place of the host's log. Set before {@link #start}. */
+    public void onHypervisorConsole(DebugConsole listener) {
+        hypervisorConsole = listener;
+    }
+
+    /** A console of that kind for one life of the domain. */
+    DebugConsole hypervisorConsole(int id) {
+        DebugConsole log = host.debugConsole(id);
+        return (bytes, offset, length) -> {
+            DebugConsole listener = hypervisorConsole;
+            (listener == null ? log : listener).write(bytes, offset, length);
+        };
     }
 
     void debugPortWritten(int value) {

@@ -5,8 +5,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import org.xenolith.cpu.CpuLevel;
+import org.xenolith.hypervisor.DomainSettings;
+import org.xenolith.hypervisor.viridian.ViridianFeature;
 import org.xenolith.services.symbols.SymbolTable;
 
 /**
@@ -31,6 +34,8 @@ import org.xenolith.services.symbols.SymbolTable;
  * @param console what is kept of the console's output
  * @param deterministic time is derived from retired instructions, and randomness from a seed
  * @param forcedEmulation UD2 followed by "xen" is a prefix, as test programs for emulators want it, and not #UD
+ * @param maxEventChannels highest port number of an event channel
+ * @param viridian what the guest has of the Viridian interface; empty for a guest that does not see it
  * @param trace what to trace, and to whom; empty for nothing
  * @param symbols of the kernel, for traces and reports; empty to take what the kernel carries itself
  */
@@ -53,6 +58,8 @@ public record DomainConfig(
         ConsoleSettings console,
         boolean deterministic,
         boolean forcedEmulation,
+        int maxEventChannels,
+        Set<ViridianFeature> viridian,
         Optional<TraceConfig> trace,
         Optional<SymbolTable> symbols) {
     public static final long DEFAULT_MEMORY = 512L << 20;
@@ -60,6 +67,7 @@ public record DomainConfig(
 
     public DomainConfig {
         ramdisk = List.copyOf(ramdisk);
+        viridian = Set.copyOf(viridian);
     }
 
     /** A builder with defaults for everything but the kernel. */
@@ -87,6 +95,8 @@ public record DomainConfig(
         builder.console = console;
         builder.deterministic = deterministic;
         builder.forcedEmulation = forcedEmulation;
+        builder.maxEventChannels = maxEventChannels;
+        builder.viridian = viridian;
         builder.trace = trace.orElse(null);
         builder.symbols = symbols.orElse(null);
         return builder;
@@ -116,6 +126,8 @@ public record DomainConfig(
         private ConsoleSettings console = ConsoleSettings.DEFAULT;
         private boolean deterministic;
         private boolean forcedEmulation;
+        private int maxEventChannels = DomainSettings.DEFAULT_EVENT_CHANNELS;
+        private Set<ViridianFeature> viridian = Set.of();
         private TraceConfig trace;
         private SymbolTable symbols;
 
@@ -218,6 +230,16 @@ public record DomainConfig(
             return this;
         }
 
+        public Builder maxEventChannels(int value) {
+            maxEventChannels = value;
+            return this;
+        }
+
+        public Builder viridian(Set<ViridianFeature> value) {
+            viridian = value;
+            return this;
+        }
+
         public Builder trace(TraceConfig value) {
             trace = value;
             return this;
@@ -248,6 +270,8 @@ public record DomainConfig(
                     console,
                     deterministic,
                     forcedEmulation,
+                    maxEventChannels,
+                    viridian,
                     Optional.ofNullable(trace),
                     Optional.ofNullable(symbols));
         }

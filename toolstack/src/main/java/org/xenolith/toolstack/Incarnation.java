@@ -107,11 +107,14 @@ final class Incarnation {
                 policy::leaf,
                 clock,
                 randomness,
-                host.debugConsole(id),
+                owner.hypervisorConsole(id),
                 inspector.trace());
         long claim = MemoryPlan.claim(config.memoryBytes());
         domain = new Domain(
-                DomainSettings.pvh(id, name.get(), uuid, vcpus, MemoryPlan.limit(config.memoryBytes())), parts);
+                DomainSettings.pvh(id, name.get(), uuid, vcpus, MemoryPlan.limit(config.memoryBytes()))
+                        .withEventChannels(config.maxEventChannels())
+                        .withViridian(config.viridian()),
+                parts);
         try {
             if (!domain.memory().account().claim(claim)) {
                 throw host.refused("domain " + name.get(), claim << GuestPhysical.FRAME_SHIFT);
