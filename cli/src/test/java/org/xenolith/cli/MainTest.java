@@ -93,6 +93,11 @@ class MainTest {
         refuses(ExitStatus.USAGE, "needs a command", "run", "--tty");
         refuses(ExitStatus.USAGE, "--boot-timeout", "run", "--boot-timeout", "-1");
         refuses(ExitStatus.USAGE, "--engine", "run", "--engine", "warp");
+        refuses(ExitStatus.USAGE, "--vcpus 0: give 1 to 32", "run", "--vcpus", "0");
+        refuses(ExitStatus.USAGE, "--vcpus 33: give 1 to 32", "run", "--vcpus", "33");
+        refuses(ExitStatus.USAGE, "--maxvcpus 1: give 2 (--vcpus) to 32", "run", "--vcpus", "2", "--maxvcpus", "1");
+        refuses(ExitStatus.USAGE, "one virtual CPU", "run", "--vcpus", "2", "--deterministic");
+        refuses(ExitStatus.USAGE, "compares what one virtual CPU does", "run", "--maxvcpus", "2", "--engine", "verify");
     }
 
     @Test

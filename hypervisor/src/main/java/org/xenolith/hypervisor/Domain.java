@@ -3,6 +3,7 @@ package org.xenolith.hypervisor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.locks.LockSupport;
 import org.xenolith.abi.DomainId;
 import org.xenolith.abi.Errno;
 import org.xenolith.abi.HvmParam;
@@ -274,6 +275,25 @@ public final class Domain {
         }
     }
 
+    /**
+     * Waits until the state of all virtual CPUs is in their state blocks, for somebody who looks at a domain that stops. A virtual
+     * CPU may wait for what the caller holds, so not for ever.
+     *
+     * @return false when the time is over
+     */
+    public boolean awaitOutside(long nanoseconds) {
+        long end = System.nanoTime() + nanoseconds;
+        for (Vcpu vcpu : vcpus()) {
+            while (!vcpu.isOutside()) {
+                if (System.nanoTime() - end > 0) {
+                    return false;
+                }
+                LockSupport.parkNanos(20_000);
+            }
+        }
+        return true;
+    }
+
     /** Whether virtual CPUs must stay out of the guest. */
     boolean isStopping() {
         return stopping;
@@ -325,13 +345,13 @@ public final class Domain {
             }
             stopping = true;
         }
+        for (Vcpu vcpu : vcpus()) {
+            vcpu.kick();
+        }
         // Outside the monitor: whoever waits may run in this thread.
         shutdown.complete(detail);
         synchronized (lifecycle) {
             lifecycle.notifyAll();
-        }
-        for (Vcpu vcpu : vcpus()) {
-            vcpu.kick();
         }
     }
 

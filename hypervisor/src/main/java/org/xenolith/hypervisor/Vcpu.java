@@ -40,6 +40,14 @@ public final class Vcpu implements World {
     /** Time records are renewed this often, so that rounding in the guest's conversion never adds up. */
     private static final long TIME_RENEWAL = 1_000_000_000L;
 
+    /**
+     * PAUSE instructions after which the host's processor goes to somebody else, some 10 microseconds: who is waited for may
+     * be without one.
+     */
+    private static final int SPINS = 32;
+    /** Rounds of a wait for another thread before it gives its host processor away, some microseconds. */
+    private static final int ROUNDS = 200;
+
     private final Domain domain;
     private final int id;
     private final VcpuState state;
@@ -86,6 +94,8 @@ public final class Vcpu implements World {
     private volatile int startupVector = -1;
     /** A set: others may change the same frame without end while this virtual CPU sleeps. */
     private final Set<Long> changedFrames = ConcurrentHashMap.newKeySet();
+    /** PAUSE instructions since the last time that the host's processor was given away. Of the thread. */
+    private int spins;
 
     private volatile boolean polling;
     private volatile boolean woken;
@@ -233,6 +243,11 @@ public final class Vcpu implements World {
             }
             state.setInt(VcpuState.ACTIVITY, VcpuState.ACTIVE);
         }
+        if (spins >= SPINS) {
+            // Outside of the guest: nobody has to wait for us meanwhile.
+            spins = 0;
+            yieldProcessor();
+        }
         runstate.enter(RunstateInfo.RUNNING);
         if (domain.isStopping()) {
             return;
@@ -251,6 +266,11 @@ public final class Vcpu implements World {
             domain.trace().checkpoint(this);
         }
         leave(exit);
+    }
+
+    /** Lets other threads have the host's processor. The thread is outside of the guest. */
+    public void yieldProcessor() {
+        Thread.yield();
     }
 
     /** Up to the next moment at which a turn would do something by itself: in virtual time, exactly there. */
@@ -333,6 +353,11 @@ public final class Vcpu implements World {
         }
     }
 
+    /** Whether the thread is outside the guest, or is the calling one. */
+    boolean isOutside() {
+        return !busy || Thread.currentThread() == thread;
+    }
+
     void join() {
         Thread runner = thread;
         boolean interrupted = false;
@@ -386,13 +411,14 @@ public final class Vcpu implements World {
             changedFrames.remove(changed);
             engine.invalidateFrame(changed);
         }
+        // Read before INIT is looked at: whoever sent both sent INIT first, and it is seen then.
+        int vector = startupVector;
         if (initRequested) {
             initRequested = false;
             down = true;
             state.setInt(VcpuState.ACTIVITY, VcpuState.WAIT_FOR_SIPI);
             controller.init();
         }
-        int vector = startupVector;
         if (vector >= 0) {
             startupVector = -1;
             if (state.getInt(VcpuState.ACTIVITY) == VcpuState.WAIT_FOR_SIPI) {
@@ -450,8 +476,12 @@ public final class Vcpu implements World {
      * nobody may wait for that while translating.
      */
     void awaitFlush() {
-        while (translating && flushRequested && Thread.currentThread() != thread) {
-            Thread.onSpinWait();
+        for (int round = 0; translating && flushRequested && Thread.currentThread() != thread; round++) {
+            if (round < ROUNDS) {
+                Thread.onSpinWait();
+            } else {
+                Thread.yield();
+            }
         }
     }
 
@@ -557,6 +587,9 @@ public final class Vcpu implements World {
     public void comeUp() {
         if (state.getInt(VcpuState.ACTIVITY) == VcpuState.WAIT_FOR_SIPI) {
             throw new HypercallException(Errno.EINVAL);
+        }
+        if (!down) {
+            return;
         }
         state.setInt(VcpuState.ACTIVITY, VcpuState.ACTIVE);
         down = false;
@@ -802,6 +835,14 @@ public final class Vcpu implements World {
     @Override
     public void setTaskPriority(int priority) {
         controller.setTaskPriority(priority);
+    }
+
+    /** Not counted where nobody can be waited for: the last instruction of a turn would depend on it. */
+    @Override
+    public void pause() {
+        if (domain.vcpus().size() > 1 && ++spins >= SPINS) {
+            state.requestExit();
+        }
     }
 
     // The rest of the world.

@@ -25,8 +25,8 @@ import org.xenolith.services.symbols.SymbolTable;
  * @param memoryBytes memory that the guest has when it starts: its balloon's first target
  * @param maxMemoryBytes the most that it can ever have; it sees this much RAM and balloons down to {@code memoryBytes} when it
  *     boots. At least {@code memoryBytes}
- * @param vcpus virtual CPUs that are online when the guest starts
- * @param maxVcpus virtual CPUs that it can ever have; at least {@code vcpus}
+ * @param vcpus virtual CPUs that are online at the start, 1 to {@link #MAX_VCPUS}
+ * @param maxVcpus virtual CPUs that the guest can bring online while it runs, at least {@code vcpus}
  * @param cpu the processor that the guest sees
  * @param engine who executes the instructions
  * @param scheduling weight, cap, affinity, pool
@@ -64,6 +64,7 @@ public record DomainConfig(
         Optional<SymbolTable> symbols) {
     public static final long DEFAULT_MEMORY = 512L << 20;
     public static final CpuLevel DEFAULT_CPU = CpuLevel.V2;
+    public static final int MAX_VCPUS = 32;
 
     public DomainConfig {
         ramdisk = List.copyOf(ramdisk);

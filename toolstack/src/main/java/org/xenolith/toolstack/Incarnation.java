@@ -95,9 +95,9 @@ final class Incarnation {
         SecureRandom random = new SecureRandom();
         LongSupplier randomness = config.deterministic() ? seeded::nextLong : random::nextLong;
         DomainClock clock = config.deterministic() ? new VirtualClock(VIRTUAL_SPEED, 0) : new HostClock();
-        CpuidPolicy chosen = config.cpu().policy();
-        CpuidPolicy policy = config.forcedEmulation() ? chosen.withForcedEmulation() : chosen;
         int vcpus = config.maxVcpus();
+        CpuidPolicy chosen = config.cpu().policy().withCores(vcpus);
+        CpuidPolicy policy = config.forcedEmulation() ? chosen.withForcedEmulation() : chosen;
         SharedCode shared = vcpus > 1 ? new SharedCode(host.machine(), vcpus) : null;
         DomainParts parts = new DomainParts(
                 host.machine(),

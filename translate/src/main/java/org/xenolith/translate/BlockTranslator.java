@@ -28,6 +28,9 @@ final class BlockTranslator {
     private final Set<Long> splits = new HashSet<>();
 
     private final boolean exact;
+    /** Whether PAUSE means that somebody is waited for. */
+    private final boolean shared;
+
     private final Assembler a;
     private final Set<String> features;
     private final Decoder decoder = new Decoder();
@@ -41,12 +44,19 @@ final class BlockTranslator {
     /**
      * @param features names of what both the guest and the host have
      * @param exact leave what differs between processors to the interpreter
+     * @param shared there are other processors, which PAUSE waits for
      */
     BlockTranslator(
-            CodeMemory memory, Trampolines trampolines, Assembler assembler, Set<String> features, boolean exact) {
+            CodeMemory memory,
+            Trampolines trampolines,
+            Assembler assembler,
+            Set<String> features,
+            boolean exact,
+            boolean shared) {
         this.memory = memory;
         this.features = features;
         this.exact = exact;
+        this.shared = shared;
         a = assembler;
         e = new Emission(trampolines, assembler, exact);
         integers = new IntegerEmitter(e);
@@ -188,6 +198,14 @@ final class BlockTranslator {
         }
     }
 
+    private void pause(Insn i) {
+        if (shared) {
+            systems.pause();
+        } else {
+            integers.nothing(i);
+        }
+    }
+
     private void emit(Insn i, Entry entry) {
         switch (entry.shape()) {
             case SAME -> same(i, entry.effect());
@@ -217,6 +235,7 @@ final class BlockTranslator {
             case SYSCALL -> systems.syscall(i);
             case SYSRET -> systems.sysret();
             case TIME -> systems.time(i);
+            case PAUSE -> pause(i);
             case SEGMENT_READ -> systems.readSegment(i);
             case CONTROL_READ -> systems.readControl(i);
             case BIT_STRING -> integers.bitString(i);

@@ -85,7 +85,10 @@ final class Context {
     /** RDTSC and RDTSCP: Java puts the time into the state block. */
     static final int TIME = 9;
 
-    static final int REASONS = 10;
+    /** PAUSE on a machine with several processors: Java may give the host's processor away. */
+    static final int PAUSE = 10;
+
+    static final int REASONS = 11;
 
     /** In place of a size: the bytes of a group, whose number is in {@link #TARGET}. */
     static final int GROUP = 7;

@@ -91,7 +91,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         features.removeIf(name -> !inner.hasFeature(name));
         fpu = new HostFpu(c);
         trampolines = new Trampolines(memory, assembler, avx);
-        translator = new BlockTranslator(memory, trampolines, assembler, features, exact);
+        translator = new BlockTranslator(memory, trampolines, assembler, features, exact, c.isShared());
         c.setCodeWatch(new Watch(inner.codeWatch()));
         c.setHostAtomics(NativeAtomics.instance());
     }
@@ -299,6 +299,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             } else if (reason == Context.TIME) {
                 putTime();
                 code = resume(stored);
+            } else if (reason == Context.PAUSE) {
+                c.world.pause();
+                due = eventPending();
+                code = due ? 0 : resume(stored);
             } else if (reason == Context.FPU_X87) {
                 code = fpu.makeImage() ? Raw.getLong(context + Context.RESUME) : 0;
             } else {

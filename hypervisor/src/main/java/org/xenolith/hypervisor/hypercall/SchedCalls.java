@@ -12,7 +12,7 @@ final class SchedCalls {
     static long schedOp(Call call) {
         long pointer = call.argument(1);
         switch (call.intArgument(0)) {
-            case SchedOp.YIELD -> Thread.yield();
+            case SchedOp.YIELD -> call.vcpu().yieldProcessor();
             case SchedOp.BLOCK -> call.vcpu().block();
             case SchedOp.SHUTDOWN ->
                 call.domain().shutDown(call.read(pointer, 4).u8(0), call.vcpu());
