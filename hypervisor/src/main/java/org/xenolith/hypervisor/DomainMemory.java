@@ -60,6 +60,10 @@ public final class DomainMemory {
     /** Without those that came on demand; likewise. */
     private volatile long ownedFrames;
 
+    private long hypervisorFrames;
+    /** Frames of the memory map, where that is larger than what the domain may own. */
+    private long mapFrames;
+
     private long highestGfn = -1;
     private List<Range> ranges = List.of();
     /** The foreign places of the map, by gfn. */
@@ -76,7 +80,6 @@ public final class DomainMemory {
         this.account = map.account();
         this.maxFrames = maxFrames;
         this.shootdown = shootdown;
-        map.limitLeaves(leafLimit(maxFrames));
         map.setDemand(new PhysicalToMachine.Demand() {
             @Override
             public boolean mayPopulate() {
@@ -88,11 +91,12 @@ public final class DomainMemory {
                 overdrawn.run();
             }
         });
+        limitLeaves();
     }
 
     /** Twice what a contiguous layout needs, and enough to map some thousand foreign frames anywhere. */
-    private static int leafLimit(long maxFrames) {
-        return (int) Math.min(Integer.MAX_VALUE, LEAVES + 2 * (maxFrames / EXTENT));
+    private void limitLeaves() {
+        map.limitLeaves((int) Math.min(Integer.MAX_VALUE, LEAVES + 2 * (Math.max(maxFrames, mapFrames) / EXTENT)));
     }
 
     /** The map that the domain's processors use. */
@@ -124,7 +128,7 @@ public final class DomainMemory {
     /** Changes how many frames the domain may own; frames beyond that stay until the guest gives them up. */
     public synchronized void setMaxFrames(long frames) {
         maxFrames = frames;
-        map.limitLeaves(leafLimit(frames));
+        limitLeaves();
     }
 
     /** The highest guest frame that was ever mapped, or -1. */
@@ -193,6 +197,8 @@ public final class DomainMemory {
             }
         }
         ownedFrames = owned - map.populatedOnDemand();
+        mapFrames = owned + map.waitingOnDemand();
+        limitLeaves();
     }
 
     private boolean isHole(long first) {
@@ -404,18 +410,23 @@ public final class DomainMemory {
     }
 
     /** Takes a frame of the machine for the hypervisor's own use, zeroed; -1 when there is none. */
-    public int allocateHypervisorFrame() {
-        return account.allocateFrame();
+    public synchronized int allocateHypervisorFrame() {
+        int mfn = account.allocateFrame();
+        if (mfn >= 0) {
+            hypervisorFrames++;
+        }
+        return mfn;
     }
 
     /** Gives a frame of {@link #allocateHypervisorFrame} back; it must not be mapped any more. */
-    public void releaseHypervisorFrame(int mfn) {
+    public synchronized void releaseHypervisorFrame(int mfn) {
         account.release(mfn, 1);
+        hypervisorFrames--;
     }
 
     /** Frames that the domain has taken from the machine: its own, those that only pins keep, and the hypervisor's for it. */
     public synchronized long takenFrames() {
-        return account.owned();
+        return ownedFrames() + orphans.size() + hypervisorFrames;
     }
 
     /** What the map shows at {@code gfn} when that is not the domain's own memory; else null. */

@@ -40,10 +40,10 @@ public final class PhysicalToMachine implements GuestPhysical {
     }
 
     private final MachineMemory machine;
+    private final FrameAccount account;
     private Node[] nodes = new Node[0];
     private int leafCount;
     private int leafLimit = Integer.MAX_VALUE;
-    private final FrameAccount account;
     private volatile DirtyLog dirty;
     private volatile Demand demand;
     /** Frames that came on demand so far. */
@@ -260,13 +260,13 @@ public final class PhysicalToMachine implements GuestPhysical {
         }
         long old = leaf[(int) gfn & LEAF - 1] & ~READ_ONLY;
         leaf[(int) gfn & LEAF - 1] = entry;
+        if (old == ON_DEMAND || entry == ON_DEMAND) {
+            waiting += (entry == ON_DEMAND ? 1 : 0) - (old == ON_DEMAND ? 1 : 0);
+        }
         node.used[number] += (short) ((entry == NONE ? 0 : 1) - (old == NONE ? 0 : 1));
         if (node.used[number] == 0) {
             node.leaves[number] = null;
             leafCount--;
-        }
-        if (old == ON_DEMAND || entry == ON_DEMAND) {
-            waiting += (entry == ON_DEMAND ? 1 : 0) - (old == ON_DEMAND ? 1 : 0);
         }
         changes++;
         if (dirty != null && old != NONE && old != ON_DEMAND) {

@@ -72,7 +72,7 @@ public final class Domain implements AutoCloseable {
     private volatile long targetBytes;
     private volatile long maxBytes;
     private volatile IntConsumer debugPort = value -> {};
-    /** In place of the host's, or null. */
+    /** Null for the host's log. */
     private volatile DebugConsole hypervisorConsole;
 
     /** A domain without a guest; {@link #build} makes one. */
@@ -205,20 +205,22 @@ public final class Domain implements AutoCloseable {
         debugPort = listener;
     }
 
-    void debugPortWritten(int value) {
-        debugPort.accept(value);
-    }
-
-    /** Takes what the guest writes to the hypervisor's console, in place of the host. Set before {@link #start}. */
+    /** Takes what the guest writes to the hypervisor's console, in place of the host's log. Set before {@link #start}. */
     public void onHypervisorConsole(DebugConsole listener) {
         hypervisorConsole = listener;
     }
 
-    DebugConsole hypervisorConsole(DebugConsole otherwise) {
+    /** A console of that kind for one life of the domain. */
+    DebugConsole hypervisorConsole(int id) {
+        DebugConsole log = host.debugConsole(id);
         return (bytes, offset, length) -> {
-            DebugConsole chosen = hypervisorConsole;
-            (chosen == null ? otherwise : chosen).write(bytes, offset, length);
+            DebugConsole listener = hypervisorConsole;
+            (listener == null ? log : listener).write(bytes, offset, length);
         };
+    }
+
+    void debugPortWritten(int value) {
+        debugPort.accept(value);
     }
 
     Incarnation life() {
@@ -459,22 +461,27 @@ public final class Domain implements AutoCloseable {
         });
     }
 
-    /** Asks the guest to have {@code online} virtual CPUs, the first ones; 1 to {@link DomainConfig#maxVcpus}. */
-    public void setVcpus(int online) {
-        locked(() -> {
-            requireAlive("set the virtual CPUs of");
-            if (online < 1 || online > config.maxVcpus()) {
-                throw new IllegalArgumentException(
-                        "domain " + name() + " can have 1 to " + config.maxVcpus() + " virtual CPUs, not " + online);
+    /**
+     * Asks the guest to have its first {@code count} virtual CPUs online and no others, as {@code xl vcpu-set} does. The guest
+     * follows when it likes.
+     *
+     * @throws IllegalArgumentException when the domain cannot have so many; the message is one line for people
+     */
+    public void setVcpus(int count) {
+        if (count < 1 || count > config.maxVcpus()) {
+            throw new IllegalArgumentException(count + " virtual CPUs are not possible; give 1 to " + config.maxVcpus()
+                    + ", this guest's maximum");
+        }
+        requireAlive("set the virtual CPUs of");
+        // Not under the lock of the verbs: the monitor calls this while it keeps the guest from going away.
+        DomainEntries entries = life.entries();
+        store().atomically(() -> {
+            for (int vcpu = 0; vcpu < config.maxVcpus() && store().exists(entries.home()); vcpu++) {
+                entries.setVcpuOnline(store(), vcpu, vcpu < count);
             }
-            store().atomically(() -> {
-                for (int vcpu = 0; vcpu < config.maxVcpus(); vcpu++) {
-                    life.entries().setVcpuOnline(store(), vcpu, vcpu < online);
-                }
-                return null;
-            });
-            onlineVcpus = online;
+            return null;
         });
+        onlineVcpus = count;
     }
 
     /** Virtual CPUs that the guest was last asked to have online. */

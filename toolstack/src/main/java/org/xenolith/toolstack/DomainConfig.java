@@ -25,8 +25,8 @@ import org.xenolith.services.symbols.SymbolTable;
  * @param memoryBytes memory that the guest has when it starts: its balloon's first target
  * @param maxMemoryBytes the most that it can ever have; it sees this much RAM and balloons down to {@code memoryBytes} when it
  *     boots. At least {@code memoryBytes}
- * @param vcpus virtual CPUs that are online when the guest starts, 1 to {@link #MAX_VCPUS}
- * @param maxVcpus virtual CPUs that it can ever have; at least {@code vcpus}
+ * @param vcpus virtual CPUs that are online at the start, 1 to {@link #MAX_VCPUS}
+ * @param maxVcpus virtual CPUs that the guest can bring online while it runs, at least {@code vcpus}
  * @param cpu the processor that the guest sees
  * @param engine who executes the instructions
  * @param scheduling weight, cap, affinity, pool
@@ -96,6 +96,8 @@ public record DomainConfig(
         builder.console = console;
         builder.deterministic = deterministic;
         builder.forcedEmulation = forcedEmulation;
+        builder.maxEventChannels = maxEventChannels;
+        builder.viridian = viridian;
         builder.trace = trace.orElse(null);
         builder.symbols = symbols.orElse(null);
         return builder;

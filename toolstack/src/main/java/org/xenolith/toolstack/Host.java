@@ -168,9 +168,9 @@ public final class Host implements AutoCloseable {
                     + " are not implemented; type pvh boots a kernel with a PVH entry");
         }
         checkSizes(config);
-        if (config.vcpus() < 1 || config.maxVcpus() < config.vcpus()) {
-            throw new DomainBuildException(
-                    config.vcpus() + " virtual CPUs of at most " + config.maxVcpus() + " are not possible");
+        if (config.vcpus() < 1 || config.maxVcpus() < config.vcpus() || config.maxVcpus() > DomainConfig.MAX_VCPUS) {
+            throw new DomainBuildException(config.vcpus() + " virtual CPUs of at most " + config.maxVcpus()
+                    + " are not possible; give 1 to " + DomainConfig.MAX_VCPUS);
         }
         if (config.deterministic() && config.maxVcpus() > 1) {
             throw new DomainBuildException(

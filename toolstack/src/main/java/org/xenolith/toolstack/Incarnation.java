@@ -107,7 +107,7 @@ final class Incarnation {
                 policy::leaf,
                 clock,
                 randomness,
-                owner.hypervisorConsole(host.debugConsole(id)),
+                owner.hypervisorConsole(id),
                 inspector.trace());
         long claim = MemoryPlan.claim(config.memoryBytes());
         domain = new Domain(

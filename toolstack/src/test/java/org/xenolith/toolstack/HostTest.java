@@ -489,7 +489,8 @@ class HostTest {
         int handle = mapper.life()
                 .domain()
                 .grantTable()
-                .map(granter.id(), 5, GrantTableOp.MAP_HOST, at << GuestPhysical.FRAME_SHIFT);
+                .map(granter.id(), 5, GrantTableOp.MAP_HOST, at << GuestPhysical.FRAME_SHIFT)
+                .handle();
         PhysicalToMachine ours = mapper.life().domain().memory().map();
         assertThat(Raw.getLong(ours.frameForRead(at))).isEqualTo(0x1234);
         granter.destroy();

@@ -1,5 +1,6 @@
 package org.xenolith.hypervisor.hypercall;
 
+import java.util.Arrays;
 import java.util.List;
 import org.xenolith.abi.Errno;
 import org.xenolith.abi.MemoryOp;
@@ -68,54 +69,47 @@ final class MemoryCalls {
         boolean apply(DomainMemory memory, long gfn, int order);
     }
 
-    /** What struct xen_memory_reservation says. */
-    private record Extents(DomainMemory memory, long list, long count, int order) {
-        /** Null for what Xen does nothing about: not even a bad pointer has an errno here, the result is how many are done. */
-        static Extents read(Call call, long pointer, long start) {
-            int width = call.width();
-            try {
-                Struct in = call.read(pointer, 2 * width + 12);
-                DomainMemory memory = call.ownDomain(in.u16(2 * width + 8)).memory();
-                long count = in.word(width, width);
-                int order = in.i32(2 * width);
-                boolean good = Long.compareUnsigned(count, MOST_EXTENTS) <= 0
-                        && Long.compareUnsigned(start, count) < 0
-                        && order >= 0
-                        && order <= LARGEST_ORDER;
-                return good ? new Extents(memory, in.word(0, width), count, order) : null;
-            } catch (HypercallException e) {
-                return null;
-            }
-        }
-    }
-
-    private static long again(Call call, long done, long pointer) {
-        return call.again(call.argument(0) & MemoryOp.MASK | done << MemoryOp.SHIFT, pointer);
-    }
-
     private static long reservation(Call call, long pointer, long start, ExtentAction action) {
-        Extents extents = Extents.read(call, pointer, start);
-        if (extents == null) {
+        int width = call.width();
+        Struct in;
+        DomainMemory memory;
+        try {
+            in = call.read(pointer, 2 * width + 12);
+            memory = call.ownDomain(in.u16(2 * width + 8)).memory();
+        } catch (HypercallException e) {
+            // Not even this has an errno: the result is how many extents are done.
             return start;
         }
-        int width = call.width();
+        long extents = in.word(0, width);
+        long count = in.word(width, width);
+        int order = in.i32(2 * width);
+        if (isRefused(start, count, order)) {
+            return start;
+        }
         long done = start;
-        while (done < extents.count) {
-            if (done - start << extents.order >= STRETCH) {
-                return again(call, done, pointer);
+        while (done < count) {
+            if (done - start << order >= STRETCH) {
+                return call.again(call.argument(0) & MemoryOp.MASK | done << MemoryOp.SHIFT, pointer);
             }
             long gfn;
             try {
-                gfn = call.read(extents.list + done * width, width).word(0, width);
+                gfn = call.read(extents + done * width, width).word(0, width);
             } catch (HypercallException e) {
                 break;
             }
-            if (!DomainMemory.isValid(gfn) || !action.apply(extents.memory, gfn, extents.order)) {
+            if (!DomainMemory.isValid(gfn) || !action.apply(memory, gfn, order)) {
                 break;
             }
             done++;
         }
         return done;
+    }
+
+    private static boolean isRefused(long start, long count, int order) {
+        return Long.compareUnsigned(count, MOST_EXTENTS) > 0
+                || Long.compareUnsigned(start, count) >= 0
+                || order < 0
+                || order > LARGEST_ORDER;
     }
 
     private static boolean populate(DomainMemory memory, long gfn, int order) {
@@ -124,19 +118,25 @@ final class MemoryCalls {
 
     /** Takes several extents off at a time: each time costs a TLB shootdown. */
     private static long decrease(Call call, long pointer, long start) {
-        Extents in = Extents.read(call, pointer, start);
-        if (in == null) {
+        int width = call.width();
+        Struct in;
+        DomainMemory memory;
+        try {
+            in = call.read(pointer, 2 * width + 12);
+            memory = call.ownDomain(in.u16(2 * width + 8)).memory();
+        } catch (HypercallException e) {
             return start;
         }
-        int width = call.width();
-        int order = in.order;
-        long extents = in.list;
-        long count = in.count;
-        DomainMemory memory = in.memory;
+        long extents = in.word(0, width);
+        long count = in.word(width, width);
+        int order = in.i32(2 * width);
+        if (isRefused(start, count, order)) {
+            return start;
+        }
         long done = start;
         while (done < count) {
             if (done - start << order >= STRETCH) {
-                return again(call, done, pointer);
+                return call.again(call.argument(0) & MemoryOp.MASK | done << MemoryOp.SHIFT, pointer);
             }
             int batch = (int) Math.min(Math.max(1, BATCH_FRAMES >> order), count - done);
             long[] frames = new long[batch << order];
@@ -167,7 +167,7 @@ final class MemoryCalls {
                     }
                 }
             }
-            int gone = memory.removeAll(java.util.Arrays.copyOf(frames, read << order)) >> order;
+            int gone = memory.removeAll(Arrays.copyOf(frames, read << order)) >> order;
             done += gone;
             if (gone == 0 || gone < read) {
                 break;
