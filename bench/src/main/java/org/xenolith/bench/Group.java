@@ -7,7 +7,7 @@ public enum Group {
     CONTROL("control", "calls, returns, indirect branches, interpreters"),
     FLOAT("floats", "floating point and SIMD of the baseline instruction set, x87"),
     BULK("bulk", "moving, filling, hashing and enciphering memory"),
-    PROGRAM("program", "whole programs: compression, SQL, awk"),
+    PROGRAM("program", "whole programs: compression, SQL, Python, Perl, a C compiler, awk"),
     SYSTEM("system", "the kernel's work: calls, processes, memory, threads, and code that changes"),
     PARALLEL("parallel", "the same work for one processor or several: see --smp");
 

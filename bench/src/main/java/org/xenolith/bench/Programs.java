@@ -2,6 +2,7 @@ package org.xenolith.bench;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.module.ModuleDescriptor.Version;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,7 +16,10 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * The guest programs: C sources in our resources, compiled statically for the baseline instruction set with the
@@ -37,9 +41,66 @@ final class Programs {
      * @param flags after the common ones
      * @param libraries linker arguments
      * @param debianPackage that has the library, or empty when it is part of gcc's own C library
+     * @param versions of the library, where its files carry one
      */
     record Recipe(
-            String name, List<String> sources, List<String> flags, List<String> libraries, String debianPackage) {}
+            String name,
+            List<String> sources,
+            List<String> flags,
+            List<String> libraries,
+            String debianPackage,
+            Optional<Versions> versions) {
+        /** Flags and libraries with those words for the newest version that is installed, or empty if none is. */
+        Optional<Recipe> resolve(Path root) {
+            if (versions.isEmpty()) {
+                return Optional.of(this);
+            }
+            return versions.get()
+                    .newest(root)
+                    .map(found -> new Recipe(
+                            name,
+                            sources,
+                            replace(flags, found),
+                            replace(libraries, found),
+                            debianPackage,
+                            Optional.empty()));
+        }
+
+        private static List<String> replace(List<String> words, Path found) {
+            return words.stream()
+                    .map(w -> w.replace("{directory}", found.toString())
+                            .replace("{version}", found.getFileName().toString()))
+                    .toList();
+        }
+    }
+
+    /**
+     * Where the versions of a library are. In a recipe, {@code {directory}} stands for the newest one's directory and
+     * {@code {version}} for the last part of its name.
+     *
+     * @param parent of a directory for each version, without a leading slash
+     * @param prefix of those directories' names; a version number follows
+     * @param header in such a directory
+     */
+    record Versions(String parent, String prefix, String header) {
+        Optional<Path> newest(Path root) {
+            Pattern name = Pattern.compile(Pattern.quote(prefix) + "\\d+(\\.\\d+)*");
+            try (Stream<Path> entries = Files.list(root.resolve(parent))) {
+                return entries.filter(
+                                e -> name.matcher(e.getFileName().toString()).matches()
+                                        && Files.isReadable(e.resolve(header)))
+                        .max(Comparator.comparing(
+                                e -> Version.parse(e.getFileName().toString().substring(prefix.length()))));
+            } catch (IOException e) {
+                return Optional.empty();
+            }
+        }
+
+        @Override
+        public String toString() {
+            return "/" + parent + "/" + prefix + "*/" + header;
+        }
+    }
 
     static final List<Recipe> RECIPES = List.of(
             new Recipe(
@@ -58,15 +119,30 @@ final class Programs {
                             "parallel.c"),
                     List.of(),
                     List.of("-lm"),
-                    ""),
-            new Recipe(
-                    "xbench-xz", List.of("main.c", "xz.c"), List.of("-DXBENCH_XZ"), List.of("-llzma"), "liblzma-dev"),
-            new Recipe(
-                    "xbench-sql",
-                    List.of("main.c", "sql.c"),
-                    List.of("-DXBENCH_SQL"),
-                    List.of("-lsqlite3", "-lm", "-ldl"),
-                    "libsqlite3-dev"),
+                    "",
+                    Optional.empty()),
+            withLibrary("xz", "liblzma-dev", Optional.empty(), List.of(), "-llzma"),
+            withLibrary("sql", "libsqlite3-dev", Optional.empty(), List.of(), "-lsqlite3", "-lm", "-ldl"),
+            withLibrary(
+                    "perl",
+                    "libperl-dev",
+                    Optional.of(new Versions("usr/lib/x86_64-linux-gnu/perl", "", "CORE/perl.h")),
+                    List.of("-I{directory}/CORE"),
+                    "-lperl",
+                    "-lm",
+                    "-lcrypt",
+                    "-ldl"),
+            withLibrary(
+                    "python",
+                    "libpython3-dev",
+                    Optional.of(new Versions("usr/include", "python", "Python.h")),
+                    List.of("-I{directory}"),
+                    "-l{version}",
+                    "-lexpat",
+                    "-lz",
+                    "-lm",
+                    "-ldl"),
+            withLibrary("cc", "libtcc-dev", Optional.empty(), List.of(), "-ltcc", "-lm", "-ldl"),
             new Recipe(
                     "xstress",
                     List.of(
@@ -78,8 +154,28 @@ final class Programs {
                             "stress_code.c"),
                     List.of("-mcx16"),
                     List.of(),
-                    ""),
-            new Recipe("xcheck", List.of("xcheck.c"), List.of("-frounding-math"), List.of("-lm"), ""));
+                    "",
+                    Optional.empty()),
+            new Recipe(
+                    "xcheck", List.of("xcheck.c"), List.of("-frounding-math"), List.of("-lm"), "", Optional.empty()));
+
+    /** A program of its own for the one workload that needs a library. Without symbols: every guest's image has it. */
+    private static Recipe withLibrary(
+            String workload,
+            String debianPackage,
+            Optional<Versions> versions,
+            List<String> flags,
+            String... libraries) {
+        List<String> all = new ArrayList<>(List.of("-s", "-DXBENCH_TABLE=" + workload + "_workloads"));
+        all.addAll(flags);
+        return new Recipe(
+                "xbench-" + workload,
+                List.of("main.c", workload + ".c"),
+                all,
+                List.of(libraries),
+                debianPackage,
+                versions);
+    }
 
     private static final String HEADER = "xbench.h";
 
@@ -93,21 +189,42 @@ final class Programs {
 
     private final Path cache;
     private final String compiler;
+    private final Path root;
 
     /**
      * @param cache directory that keeps executables
      * @param compiler the C compiler, a command or a path
      */
     Programs(Path cache, String compiler) {
+        this(cache, compiler, Path.of("/"));
+    }
+
+    /**
+     * As the other one.
+     *
+     * @param root under which libraries with versions are looked for
+     */
+    Programs(Path cache, String compiler, Path root) {
         this.cache = cache;
         this.compiler = compiler;
+        this.root = root;
+    }
+
+    Built build() throws BenchException {
+        return build(RECIPES);
     }
 
     /** Builds what is not built. A library that is not installed costs its workload only. */
-    Built build() throws BenchException {
+    Built build(List<Recipe> recipes) throws BenchException {
         Map<String, Path> files = new LinkedHashMap<>();
         Map<String, String> missing = new LinkedHashMap<>();
-        for (Recipe recipe : RECIPES) {
+        for (Recipe unresolved : recipes) {
+            Recipe recipe = unresolved.resolve(root).orElse(null);
+            if (recipe == null) {
+                String versions = unresolved.versions().orElseThrow().toString();
+                missing.put(unresolved.name(), reason(unresolved, "no " + versions));
+                continue;
+            }
             Path executable = cache.resolve(recipe.name() + "-" + hash(recipe));
             if (!Files.isExecutable(executable)) {
                 String complaint = compile(recipe, executable);
@@ -115,15 +232,17 @@ final class Programs {
                     throw new BenchException("cannot compile the guest programs: " + complaint);
                 }
                 if (complaint != null) {
-                    missing.put(
-                            recipe.name(),
-                            "not built: " + recipe.debianPackage() + " is not installed (" + complaint + ")");
+                    missing.put(recipe.name(), reason(recipe, complaint));
                     continue;
                 }
             }
             files.put(recipe.name(), executable);
         }
         return new Built(files, missing);
+    }
+
+    private static String reason(Recipe recipe, String complaint) {
+        return "not built: needs " + recipe.debianPackage() + " (" + complaint + ")";
     }
 
     /** Null when it worked, otherwise the compiler's first complaint. */
@@ -195,7 +314,8 @@ final class Programs {
 
     static String firstError(String log) {
         return log.lines()
-                .filter(line -> line.contains("error:") || line.contains("cannot find"))
+                .filter(line ->
+                        line.contains("error:") || line.contains("cannot find") || line.contains("undefined reference"))
                 .findFirst()
                 .or(() -> log.lines().findFirst())
                 .orElse("no message")

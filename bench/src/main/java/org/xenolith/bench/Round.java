@@ -53,10 +53,9 @@ final class Round {
         Map<String, Outcome> all = new LinkedHashMap<>();
         List<Workload> left = new ArrayList<>(workloads);
         Path image = setup.work().resolve("initramfs-" + machine.contestant().label() + ".cpio");
-        Map<String, Path> needed = new LinkedHashMap<>(setup.programs());
-        needed.remove("xcheck");
-        needed.remove("xstress");
         for (int start = 0; ; start++) {
+            Map<String, Path> needed = new LinkedHashMap<>(setup.programs());
+            needed.keySet().retainAll(left.stream().map(Workload::program).toList());
             new GuestImage(setup.busybox(), needed).writePlan(image, left, setup.seconds(), setup.processors());
             PlanWatcher.Progress progress;
             try (Console console = machine.start(setup.kernel(), image, setup.append())) {

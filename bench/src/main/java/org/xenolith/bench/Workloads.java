@@ -36,6 +36,17 @@ public final class Workloads {
             row("lz", Group.PROGRAM, MAIN, "our LZ77: byte comparison, overlapping copies"),
             row("xz", Group.PROGRAM, "xbench-xz", "liblzma: range coder, match finder"),
             row("sql", Group.PROGRAM, "xbench-sql", "SQLite in memory: parser, B-tree, virtual machine"),
+            row("python", Group.PROGRAM, "xbench-python", "CPython: compiler, byte code, objects, long integers"),
+            row(
+                    "perl",
+                    Group.PROGRAM,
+                    "xbench-perl",
+                    "Perl: regular expressions, hashes, an interpreter that walks a tree"),
+            row(
+                    "cc",
+                    Group.PROGRAM,
+                    "xbench-cc",
+                    "TinyCC in memory: lexer, parser, code generator; the code is run once"),
             row("awk", Group.PROGRAM, MAIN, "busybox awk: tree walking, hashing, formatting of doubles"),
             row("shell", Group.SYSTEM, MAIN, "busybox sh in a loop, with its start as a process"),
             row("syscall", Group.SYSTEM, MAIN, "getppid: entry to and return from the kernel"),

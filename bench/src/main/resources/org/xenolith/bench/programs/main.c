@@ -84,10 +84,8 @@ static double now(void) {
 }
 
 static const struct workload *const tables[] = {
-#ifdef XBENCH_SQL
-    sql_workloads,
-#elif defined XBENCH_XZ
-    xz_workloads,
+#ifdef XBENCH_TABLE
+    XBENCH_TABLE,
 #else
     integer_workloads, control_workloads, float_workloads, bulk_workloads, crypto_workloads, system_workloads,
     code_workloads, stock_workloads, parallel_workloads,

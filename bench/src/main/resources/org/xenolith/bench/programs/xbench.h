@@ -31,6 +31,9 @@ extern const struct workload stock_workloads[];
 extern const struct workload parallel_workloads[];
 extern const struct workload sql_workloads[];
 extern const struct workload xz_workloads[];
+extern const struct workload perl_workloads[];
+extern const struct workload python_workloads[];
+extern const struct workload cc_workloads[];
 
 /* xorshift64*: the same numbers on every host, no library behind it. */
 static inline uint64_t next_random(uint64_t *state) {
