@@ -33,6 +33,8 @@ public final class EventChannelOp {
     public static final int EXPAND_ARRAY = 12;
     /** {@code {port, priority}}. */
     public static final int SET_PRIORITY = 13;
+    /** Xen's own number for going on with a {@link #RESET} that was interrupted. */
+    public static final int RESET_CONT = 14;
 
     /** Values of {@link #STATUS}'s status field. */
     public static final int STATUS_CLOSED = 0;

@@ -25,6 +25,7 @@ import org.xenolith.cli.ExitStatus;
 import org.xenolith.image.DebianPackages;
 import org.xenolith.image.ImageException;
 import org.xenolith.image.Progress;
+import org.xenolith.toolstack.DomainConfig;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -40,6 +41,7 @@ import picocli.CommandLine.Option;
             "       xeno bench --quick --only integer,boot  a first impression",
             "       xeno bench --check                      guest against host",
             "       xeno bench --qos                        the CPU scheduler's promises",
+            "       xeno bench --stress --seconds 600       several processors at once, under each engine",
             "       xeno bench [OPTIONS]"
         },
         exitCodeListHeading = "%nExit status:%n",
@@ -63,6 +65,9 @@ public final class BenchCommand implements Callable<Integer> {
 
     private static final int MOST_ROUNDS = 100;
     private static final double MOST_SECONDS = 600;
+    private static final double MOST_STRESS_SECONDS = 100_000;
+    private static final double STRESS_SECONDS = 60;
+    private static final int STRESS_PROCESSORS = 4;
 
     /** How results are printed. */
     enum Format {
@@ -104,7 +109,9 @@ public final class BenchCommand implements Callable<Integer> {
     @Option(
             names = "--seconds",
             paramLabel = "S",
-            description = "Time for which a workload repeats its unit; 1 by default.")
+            description =
+                    "Time for which a workload repeats its unit; 1 by default. With --stress, time for each engine; 60 by"
+                            + " default.")
     private Double seconds;
 
     @Option(names = "--quick", description = "One round of " + QUICK_SECONDS + " s for each workload.")
@@ -118,6 +125,20 @@ public final class BenchCommand implements Callable<Integer> {
             description = "Measure shares by weight, caps, reservations and wake-up delays of small guests; "
                     + "10 s each unless --seconds says otherwise.")
     private boolean qos;
+
+    @Option(
+            names = "--stress",
+            description = "Stress a guest with several processors, under each of Xenolith's engines: memory order, TLB"
+                    + " shootdowns, wake-ups, changing code, processors that come and go.")
+    private boolean stress;
+
+    @Option(
+            names = "--smp",
+            paramLabel = "N",
+            description =
+                    "Processors of each guest, 1 to 32, and for native runs; then only the group 'parallel' by default."
+                            + " 1, or 4 with --stress.")
+    private Integer smp;
 
     @Option(
             names = "--engine",
@@ -216,7 +237,8 @@ public final class BenchCommand implements Callable<Integer> {
             }
             List<Workload> workloads;
             try {
-                workloads = Workloads.select(only);
+                workloads = Workloads.select(
+                        only.isEmpty() && smp != null && !stress ? List.of(Group.PARALLEL.label()) : only);
             } catch (BenchException e) {
                 err.println("xeno bench: " + e.getMessage());
                 return USAGE;
@@ -253,8 +275,13 @@ public final class BenchCommand implements Callable<Integer> {
         if (rounds != null && (rounds < 1 || rounds > MOST_ROUNDS)) {
             return "--rounds is from 1 to " + MOST_ROUNDS;
         }
-        if (seconds != null && !(seconds > 0 && seconds <= MOST_SECONDS)) {
-            return "--seconds is more than 0 and at most " + (int) MOST_SECONDS;
+        double most = stress ? MOST_STRESS_SECONDS : MOST_SECONDS;
+        if (seconds != null && !(seconds > 0 && seconds <= most)) {
+            return "--seconds is more than 0 and at most " + (int) most;
+        }
+        int fewest = stress ? 2 : 1;
+        if (smp != null && (smp < fewest || smp > DomainConfig.MAX_VCPUS)) {
+            return "--smp is from " + fewest + " to " + DomainConfig.MAX_VCPUS;
         }
         if (timeout < 1 || bootTimeout < 1) {
             return "a time limit is at least 1 s";
@@ -268,7 +295,14 @@ public final class BenchCommand implements Callable<Integer> {
         return wanted().isEmpty() ? "no engine is left to run" : "";
     }
 
+    private int processors() {
+        return smp != null ? smp : stress ? STRESS_PROCESSORS : 1;
+    }
+
     private Set<Contestant> wanted() {
+        if (stress) {
+            return EnumSet.of(Contestant.XENOLITH);
+        }
         Set<Contestant> wanted = EnumSet.noneOf(Contestant.class);
         engines.forEach(name -> Contestant.of(name).ifPresent(wanted::add));
         if (engines.isEmpty()) {
@@ -307,7 +341,7 @@ public final class BenchCommand implements Callable<Integer> {
         Set<Contestant> contestants = wanted();
         environment.put("host", hostProcessor() + ", " + Runtime.getRuntime().availableProcessors() + " processors");
         if (contestants.contains(Contestant.XENOLITH)) {
-            machines.put(Contestant.XENOLITH, Machine.xenolith(launcher(), memory, runArguments));
+            machines.put(Contestant.XENOLITH, Machine.xenolith(launcher(), memory, processors(), runArguments));
             environment.put("java", Runtime.version().toString());
         }
         if (contestants.contains(Contestant.TCG)) {
@@ -317,14 +351,20 @@ public final class BenchCommand implements Callable<Integer> {
                 err.println("xeno bench: " + Peer.HOW_TO_GET_IT);
                 contestants.remove(Contestant.TCG);
             } else {
-                machines.put(Contestant.TCG, Machine.tcg(qemu.get().toString(), peerMachine, memory));
-                environment.put("peer", Peer.version(qemu.get()) + ", -accel tcg -cpu max -M " + peerMachine);
+                machines.put(Contestant.TCG, Machine.tcg(qemu.get().toString(), peerMachine, memory, processors()));
+                environment.put(
+                        "peer",
+                        Peer.version(qemu.get()) + ", -accel tcg" + (processors() > 1 ? ",thread=multi" : "")
+                                + " -cpu max -M " + peerMachine);
             }
         }
         if (contestants.isEmpty()) {
             return UNAVAILABLE;
         }
         Round.Setup setup = setup(work, selected, remarks, environment, !machines.isEmpty());
+        if (stress) {
+            return new StressRun(setup, launcher(), memory, runArguments, out, err).run();
+        }
         if (check) {
             return new CheckRun(setup, machines, out, err, format == Format.JSON).run();
         }
@@ -429,7 +469,10 @@ public final class BenchCommand implements Callable<Integer> {
             }
         }
         environment.put("memory", memory);
-        double time = seconds != null ? seconds : quick ? QUICK_SECONDS : 1.0;
+        if (processors() > 1) {
+            environment.put("processors of each guest", Integer.toString(processors()));
+        }
+        double time = seconds != null ? seconds : stress ? STRESS_SECONDS : quick ? QUICK_SECONDS : 1.0;
         PlanWatcher.Limits limits =
                 new PlanWatcher.Limits(Duration.ofSeconds(bootTimeout), Round.workloadLimit(time, timeout));
         return new Round.Setup(
@@ -438,6 +481,7 @@ public final class BenchCommand implements Callable<Integer> {
                 built.files(),
                 append,
                 time,
+                processors(),
                 limits,
                 work);
     }

@@ -8,7 +8,8 @@ public enum Group {
     FLOAT("floats", "floating point and SIMD of the baseline instruction set, x87"),
     BULK("bulk", "moving, filling, hashing and enciphering memory"),
     PROGRAM("program", "whole programs: compression, SQL, awk"),
-    SYSTEM("system", "the kernel's work: calls, processes, memory, threads, and code that changes");
+    SYSTEM("system", "the kernel's work: calls, processes, memory, threads, and code that changes"),
+    PARALLEL("parallel", "the same work for one processor or several: see --smp");
 
     private final String label;
     private final String description;

@@ -26,18 +26,35 @@ final class GuestImage {
      * An image that runs workloads.
      *
      * @param seconds for how long each repeats its unit
+     * @param processors how many they may use
      */
-    void writePlan(Path target, List<Workload> workloads, double seconds) throws BenchException {
+    void writePlan(Path target, List<Workload> workloads, double seconds, int processors) throws BenchException {
         write(
                 target,
                 Map.of(
                         "bench/plan", plan(workloads).getBytes(StandardCharsets.UTF_8),
-                        "bench/seconds", (seconds + "\n").getBytes(StandardCharsets.UTF_8)));
+                        "bench/seconds", (seconds + "\n").getBytes(StandardCharsets.UTF_8),
+                        "bench/processors", (processors + "\n").getBytes(StandardCharsets.UTF_8)));
     }
 
     /** An image that runs the accuracy checks. */
     void writeChecks(Path target) throws BenchException {
         write(target, Map.of("bench/check.sh", Programs.resource("check.sh")));
+    }
+
+    /**
+     * An image that runs the stress tests.
+     *
+     * @param seconds for how long, in all
+     */
+    void writeStress(Path target, double seconds) throws BenchException {
+        write(
+                target,
+                Map.of(
+                        "bench/stress.sh",
+                        Programs.resource("stress.sh"),
+                        "bench/seconds",
+                        (seconds + "\n").getBytes(StandardCharsets.UTF_8)));
     }
 
     /** A line for each workload: name and program. */

@@ -18,29 +18,32 @@ record Machine(Contestant contestant, List<String> command, String console, Stri
     private static final String KERNEL_ARGUMENTS = "quiet loglevel=1 panic=-1";
 
     /** Xenolith, as a user starts it. */
-    static Machine xenolith(Path launcher, String memory, List<String> more) {
+    static Machine xenolith(Path launcher, String memory, int processors, List<String> more) {
         List<String> command = new ArrayList<>(List.of(launcher.toString(), "run"));
+        if (processors > 1) {
+            command.addAll(List.of("--vcpus", Integer.toString(processors)));
+        }
         command.addAll(more);
         return new Machine(Contestant.XENOLITH, List.copyOf(command), "hvc0", memory);
     }
 
     /**
-     * QEMU's TCG with one processor and nothing but a serial port.
+     * QEMU's TCG with nothing but a serial port; several processors run in threads of their own.
      *
      * @param type machine type; q35 has timers enough for a kernel to calibrate against on a busy host, microvm has not:
      *     there a start now and then hangs at "Unable to calibrate against PIT"
      */
-    static Machine tcg(String qemu, String type, String memory) {
+    static Machine tcg(String qemu, String type, String memory, int processors) {
         return new Machine(
                 Contestant.TCG,
                 List.of(
                         qemu,
                         "-accel",
-                        "tcg",
+                        processors > 1 ? "tcg,thread=multi" : "tcg",
                         "-cpu",
                         "max",
                         "-smp",
-                        "1",
+                        Integer.toString(processors),
                         "-M",
                         type,
                         "-nodefaults",

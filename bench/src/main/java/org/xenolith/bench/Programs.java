@@ -33,7 +33,7 @@ final class Programs {
      * A program.
      *
      * @param name file name
-     * @param sources in the resources of this package
+     * @param sources in the resources of this package, with headers of its own
      * @param flags after the common ones
      * @param libraries linker arguments
      * @param debianPackage that has the library, or empty when it is part of gcc's own C library
@@ -54,7 +54,8 @@ final class Programs {
                             "crypto.c",
                             "system.c",
                             "code.c",
-                            "stock.c"),
+                            "stock.c",
+                            "parallel.c"),
                     List.of(),
                     List.of("-lm"),
                     ""),
@@ -66,6 +67,18 @@ final class Programs {
                     List.of("-DXBENCH_SQL"),
                     List.of("-lsqlite3", "-lm", "-ldl"),
                     "libsqlite3-dev"),
+            new Recipe(
+                    "xstress",
+                    List.of(
+                            "stress.h",
+                            "stress.c",
+                            "stress_order.c",
+                            "stress_memory.c",
+                            "stress_tasks.c",
+                            "stress_code.c"),
+                    List.of("-mcx16"),
+                    List.of(),
+                    ""),
             new Recipe("xcheck", List.of("xcheck.c"), List.of("-frounding-math"), List.of("-lm"), ""));
 
     private static final String HEADER = "xbench.h";
@@ -127,7 +140,9 @@ final class Programs {
             Files.write(directory.resolve(HEADER), resource(HEADER));
             for (String source : recipe.sources()) {
                 Files.write(directory.resolve(source), resource(source));
-                command.add(source);
+                if (source.endsWith(".c")) {
+                    command.add(source);
+                }
             }
             command.addAll(recipe.libraries());
             Path log = directory.resolve("log");

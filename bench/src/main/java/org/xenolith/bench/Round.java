@@ -26,6 +26,7 @@ final class Round {
      * @param programs program name to executable
      * @param append more kernel arguments
      * @param seconds time for which a workload repeats its unit
+     * @param processors of each guest, and for native runs
      * @param limits longest waits
      * @param work directory for images
      */
@@ -35,6 +36,7 @@ final class Round {
             Map<String, Path> programs,
             String append,
             double seconds,
+            int processors,
             PlanWatcher.Limits limits,
             Path work) {}
 
@@ -53,8 +55,9 @@ final class Round {
         Path image = setup.work().resolve("initramfs-" + machine.contestant().label() + ".cpio");
         Map<String, Path> needed = new LinkedHashMap<>(setup.programs());
         needed.remove("xcheck");
+        needed.remove("xstress");
         for (int start = 0; ; start++) {
-            new GuestImage(setup.busybox(), needed).writePlan(image, left, setup.seconds());
+            new GuestImage(setup.busybox(), needed).writePlan(image, left, setup.seconds(), setup.processors());
             PlanWatcher.Progress progress;
             try (Console console = machine.start(setup.kernel(), image, setup.append())) {
                 progress = new PlanWatcher(setup.limits(), listener).watch(console, true);
@@ -94,6 +97,8 @@ final class Round {
                     setup.programs().get(workload.program()).toString(),
                     "--seconds",
                     Double.toString(setup.seconds()),
+                    "--processors",
+                    Integer.toString(setup.processors()),
                     workload.name());
             Map<String, String> environment =
                     Map.of("XBENCH_BUSYBOX", setup.busybox().toString());

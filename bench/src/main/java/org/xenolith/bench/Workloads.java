@@ -46,7 +46,13 @@ public final class Workloads {
             row("futex", Group.SYSTEM, MAIN, "two threads taking turns: switch within an address space"),
             row("signal", Group.SYSTEM, MAIN, "delivery and return: FPU state saved and restored"),
             row("smc", Group.SYSTEM, MAIN, "an instruction patched and run: invalidation of code"),
-            row("jit", Group.SYSTEM, MAIN, "new code emitted over old code and run a few times"));
+            row("jit", Group.SYSTEM, MAIN, "new code emitted over old code and run a few times"),
+            row(
+                    "threads",
+                    Group.PARALLEL,
+                    MAIN,
+                    "threads that compute and share nothing: what processors cost each other"),
+            row("programs", Group.PARALLEL, MAIN, "busybox programs side by side: locks of the kernel, faults, IPIs"));
 
     private Workloads() {}
 

@@ -39,6 +39,10 @@ final class BenchCommandTest {
                 "--memory=lots",
                 "--memory=0M",
                 "--timeout=0",
+                "--smp=0",
+                "--smp=33",
+                "--stress,--smp=1",
+                "--stress,--seconds=1000000",
                 "--peer-machine=pc;rm",
                 "--engine=tcg,--no-peer"
             })
@@ -81,7 +85,7 @@ final class BenchCommandTest {
 
     @Test
     void qemuIsGivenOneProcessorAndNothingButASerialPort() {
-        assertThat(Machine.tcg("qemu", "microvm", "512M").boot(Path.of("k"), Path.of("i"), "debug"))
+        assertThat(Machine.tcg("qemu", "microvm", "512M", 1).boot(Path.of("k"), Path.of("i"), "debug"))
                 .containsSubsequence(
                         "qemu", "-accel", "tcg", "-cpu", "max", "-smp", "1", "-kernel", "k", "-initrd", "i")
                 .contains("console=ttyS0 quiet loglevel=1 panic=-1 debug", "512M");

@@ -36,7 +36,7 @@ final class ProgramsTest {
     void aMissingLibraryCostsItsProgramOnly() throws Exception {
         Programs.Built built =
                 new Programs(directory.resolve("cache"), compiler().toString()).build();
-        assertThat(built.files()).containsOnlyKeys("xbench", "xbench-xz", "xcheck");
+        assertThat(built.files()).containsOnlyKeys("xbench", "xbench-xz", "xstress", "xcheck");
         assertThat(built.missing().get("xbench-sql")).contains("libsqlite3-dev", "sqlite3.h");
     }
 

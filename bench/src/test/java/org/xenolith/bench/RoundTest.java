@@ -30,6 +30,7 @@ final class RoundTest {
                 Map.of("xbench", file, "xcheck", file),
                 "",
                 0.1,
+                1,
                 new PlanWatcher.Limits(Duration.ofSeconds(6), Duration.ofSeconds(4)),
                 directory);
     }
@@ -50,7 +51,7 @@ final class RoundTest {
                 echo XENOLITH-BENCH END
                 """.formatted(directory, body));
         assertThat(xeno.toFile().setExecutable(true)).isTrue();
-        return Machine.xenolith(xeno, "256M", List.of());
+        return Machine.xenolith(xeno, "256M", 1, List.of());
     }
 
     private Map<String, Outcome> run(String body, String... names) throws Exception {

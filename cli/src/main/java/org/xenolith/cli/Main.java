@@ -54,6 +54,7 @@ public final class Main implements Runnable {
         run.getCommandSpec().usageMessage().footer(ExitStatus.help());
         if (allVerbs) {
             line.addSubcommand(new CompletionCommand());
+            line.addSubcommand(new XtfCommand());
             for (Subcommand other : ServiceLoader.load(Subcommand.class)) {
                 line.addSubcommand(other.command());
             }

@@ -93,6 +93,19 @@ final class RunCommand implements Callable<Integer> {
     private MemorySize memory;
 
     @Option(
+            names = "--vcpus",
+            paramLabel = "N",
+            description = "Virtual CPUs that are online at the start, 1 to 32. Default: ${DEFAULT-VALUE}",
+            defaultValue = "1")
+    private int vcpus;
+
+    @Option(
+            names = "--maxvcpus",
+            paramLabel = "N",
+            description = "Virtual CPUs that the guest can bring online while it runs. Default: as many as --vcpus")
+    private Integer maxVcpus;
+
+    @Option(
             names = "--console",
             paramLabel = "WHERE",
             description = "stdio, none, or file:PATH (output only). Default: stdio",
@@ -208,6 +221,8 @@ final class RunCommand implements Callable<Integer> {
         if (timeout < 0) {
             throw new CliException(ExitStatus.USAGE, "--timeout " + timeout + ": give seconds, or 0");
         }
+        int most = maxVcpus == null ? vcpus : maxVcpus;
+        checkVcpus(most);
         if (tty && command.isEmpty()) {
             throw new CliException(ExitStatus.USAGE, "--tty needs a command: xeno run --tty -- vi /etc/passwd");
         }
@@ -233,6 +248,8 @@ final class RunCommand implements Callable<Integer> {
             DomainConfig.Builder config = DomainConfig.of(kernelFile(packages))
                     .kernelCache(options.cache().resolve("kernels"))
                     .memoryBytes(size.bytes())
+                    .vcpus(vcpus)
+                    .maxVcpus(most)
                     .cpu(cpu)
                     .engine(engine)
                     .deterministic(deterministic)
@@ -271,6 +288,25 @@ final class RunCommand implements Callable<Integer> {
                     e);
         } finally {
             traces.ifPresent(TraceOutput::close);
+        }
+    }
+
+    private void checkVcpus(int most) {
+        if (vcpus < 1 || vcpus > DomainConfig.MAX_VCPUS) {
+            throw new CliException(ExitStatus.USAGE, "--vcpus " + vcpus + ": give 1 to " + DomainConfig.MAX_VCPUS);
+        }
+        if (most < vcpus || most > DomainConfig.MAX_VCPUS) {
+            throw new CliException(
+                    ExitStatus.USAGE,
+                    "--maxvcpus " + most + ": give " + vcpus + " (--vcpus) to " + DomainConfig.MAX_VCPUS);
+        }
+        if (most > 1 && deterministic) {
+            throw new CliException(
+                    ExitStatus.USAGE, "--deterministic has one virtual CPU: how several take turns is up to the host");
+        }
+        if (most > 1 && engine == EngineKind.VERIFY) {
+            throw new CliException(
+                    ExitStatus.USAGE, "--engine verify compares what one virtual CPU does, and there are " + most);
         }
     }
 

@@ -3,6 +3,7 @@ package org.xenolith.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -93,6 +94,11 @@ class MainTest {
         refuses(ExitStatus.USAGE, "needs a command", "run", "--tty");
         refuses(ExitStatus.USAGE, "--boot-timeout", "run", "--boot-timeout", "-1");
         refuses(ExitStatus.USAGE, "--engine", "run", "--engine", "warp");
+        refuses(ExitStatus.USAGE, "--vcpus 0: give 1 to 32", "run", "--vcpus", "0");
+        refuses(ExitStatus.USAGE, "--vcpus 33: give 1 to 32", "run", "--vcpus", "33");
+        refuses(ExitStatus.USAGE, "--maxvcpus 1: give 2 (--vcpus) to 32", "run", "--vcpus", "2", "--maxvcpus", "1");
+        refuses(ExitStatus.USAGE, "one virtual CPU", "run", "--vcpus", "2", "--deterministic");
+        refuses(ExitStatus.USAGE, "compares what one virtual CPU does", "run", "--maxvcpus", "2", "--engine", "verify");
     }
 
     @Test
@@ -142,5 +148,23 @@ class MainTest {
                 kernel.toString(),
                 "--initrd",
                 large.toString());
+    }
+
+    @Test
+    void theTestFrameworkNeedsADirectoryOfTests(@TempDir Path directory) throws IOException {
+        assertThat(xeno("xtf", directory.toString()).err()).startsWith("xeno: no tests in " + directory);
+        assertThat(xeno("xtf", directory.toString()).status()).isEqualTo(66);
+        assertThat(xeno("xtf", directory + "/none").err()).contains("is not a directory");
+        Path test = Files.createDirectories(directory.resolve("tests/demo"));
+        Files.writeString(
+                test.resolve("info.json"),
+                "{\"name\": \"demo\", \"category\": \"xsa\", \"environments\": [\"pv64\"], \"variations\": []}");
+        assertThat(xeno("xtf", directory.toString(), "other").err())
+                .contains("no test, environment or category is called other");
+        assertThat(xeno("xtf", directory.toString()).out())
+                .contains("test-pv64-demo")
+                .contains("1 test, 1 SKIP");
+        assertThat(xeno("xtf", directory.toString(), "-o", "json").out()).contains("\"result\": \"SKIP\"");
+        assertThat(xeno("xtf", directory.toString()).status()).isZero();
     }
 }

@@ -37,6 +37,9 @@ public final class CpuidPolicy {
     /** Number of the AVX state component, and so of its subleaf. */
     private static final int AVX_COMPONENT = 2;
 
+    /** Leaf 1 edx: the number of APIC identifiers in the package means something. */
+    private static final int HTT = 1 << 28;
+
     private static final int CRYSTAL_HERTZ = 25_000_000;
     private static final int DEFAULT_TSC_KILOHERTZ = 1_000_000;
     private static final String BRAND = "Xenolith virtual processor";
@@ -51,8 +54,9 @@ public final class CpuidPolicy {
     private final List<FeatureWords> words;
     private final int tscKilohertz;
     private final boolean forcedEmulation;
+    private final int cores;
 
-    private CpuidPolicy(Set<Feature> wanted, int tscKilohertz, boolean forcedEmulation) {
+    private CpuidPolicy(Set<Feature> wanted, int tscKilohertz, boolean forcedEmulation, int cores) {
         EnumSet<Feature> shown = EnumSet.noneOf(Feature.class);
         shown.addAll(wanted);
         boolean hidden = true;
@@ -69,6 +73,7 @@ public final class CpuidPolicy {
         words = featureWords(shown);
         this.tscKilohertz = tscKilohertz;
         this.forcedEmulation = forcedEmulation;
+        this.cores = cores;
     }
 
     /** The feature bits of one leaf. */
@@ -95,7 +100,7 @@ public final class CpuidPolicy {
     private static CpuidPolicy of(Predicate<Feature> shown) {
         EnumSet<Feature> wanted = EnumSet.allOf(Feature.class);
         wanted.removeIf(shown.negate());
-        return new CpuidPolicy(wanted, DEFAULT_TSC_KILOHERTZ, false);
+        return new CpuidPolicy(wanted, DEFAULT_TSC_KILOHERTZ, false, 1);
     }
 
     /** What x86-64-v2 asks for and all that goes without AVX, as far as it does not slow guests down. */
@@ -135,19 +140,19 @@ public final class CpuidPolicy {
     public CpuidPolicy with(Feature feature) {
         EnumSet<Feature> wanted = EnumSet.copyOf(features);
         wanted.add(feature);
-        return new CpuidPolicy(wanted, tscKilohertz, forcedEmulation);
+        return new CpuidPolicy(wanted, tscKilohertz, forcedEmulation, cores);
     }
 
     /** This policy without a feature and without those that need it. */
     public CpuidPolicy without(Feature feature) {
         EnumSet<Feature> wanted = EnumSet.copyOf(features);
         wanted.remove(feature);
-        return new CpuidPolicy(wanted, tscKilohertz, forcedEmulation);
+        return new CpuidPolicy(wanted, tscKilohertz, forcedEmulation, cores);
     }
 
     /** This policy for a guest whose time-stamp counter ticks at another rate. */
     public CpuidPolicy withTscKilohertz(int kilohertz) {
-        return new CpuidPolicy(features, kilohertz, forcedEmulation);
+        return new CpuidPolicy(features, kilohertz, forcedEmulation, cores);
     }
 
     /**
@@ -155,7 +160,25 @@ public final class CpuidPolicy {
      * instruction, instead of #UD. For tests of instruction emulators; other guests rely on UD2 to fault.
      */
     public CpuidPolicy withForcedEmulation() {
-        return new CpuidPolicy(features, tscKilohertz, true);
+        return new CpuidPolicy(features, tscKilohertz, true, cores);
+    }
+
+    /**
+     * This policy for a machine with so many processors: cores without hyper-threads in one package, with one third-level
+     * cache. Their APIC identifiers are two apart, as in Xen, whose hypervisor also pretends a package of such cores.
+     */
+    public CpuidPolicy withCores(int count) {
+        return new CpuidPolicy(features, tscKilohertz, forcedEmulation, count);
+    }
+
+    /** Bits of an APIC identifier that tell the cores of the package apart, with the one that is always 0. */
+    private int packageBits() {
+        return cores == 1 ? 0 : 33 - Integer.numberOfLeadingZeros(cores - 1);
+    }
+
+    /** APIC identifiers of the package, as far as a field of some bits can say it. */
+    private int packageIds(int most) {
+        return Math.min(1 << packageBits(), most);
     }
 
     public boolean isForcedEmulation() {
@@ -194,7 +217,8 @@ public final class CpuidPolicy {
             }
             case 1 -> {
                 result[0] = SIGNATURE;
-                result[1] = 8 << 8 | 1 << 16; // CLFLUSH of 64 bytes, one logical processor in the package
+                result[1] = 8 << 8 | packageIds(128) << 16; // CLFLUSH of 64 bytes
+                result[3] |= cores > 1 ? HTT : 0;
             }
             case 2 -> {
                 result[0] = 0x0000FF01; // see leaf 4
@@ -203,8 +227,9 @@ public final class CpuidPolicy {
             case 0xB -> {
                 result[2] = subleaf & 0xff;
                 if (subleaf < 2) {
-                    // One thread in a core, one core in a package.
-                    result[1] = 1;
+                    // First the threads of a core, then those of the package.
+                    result[0] = subleaf == 0 ? Math.min(1, packageBits()) : packageBits();
+                    result[1] = subleaf == 0 ? 1 : cores;
                     result[2] |= (subleaf + 1) << 8;
                 }
             }
@@ -235,20 +260,28 @@ public final class CpuidPolicy {
         result[3] = VENDOR_EDX_INTEL;
     }
 
-    /** Deterministic cache parameters: 32 KiB instruction and data caches, 256 KiB second level, not shared. */
-    private static void cache(int subleaf, int[] result) {
+    /**
+     * Deterministic cache parameters: 32 KiB instruction and data caches and 256 KiB second level for each core. Several cores share
+     * a third level of 8 MiB: schedulers then look for an idle core among all.
+     */
+    private void cache(int subleaf, int[] result) {
         switch (subleaf) {
-            case 0 -> cache(result, 1, 1, 8, 64);
-            case 1 -> cache(result, 2, 1, 8, 64);
-            case 2 -> cache(result, 3, 2, 8, 512);
+            case 0 -> cache(result, 1, 1, 8, 64, 1);
+            case 1 -> cache(result, 2, 1, 8, 64, 1);
+            case 2 -> cache(result, 3, 2, 8, 512, 1);
+            case 3 -> {
+                if (cores > 1) {
+                    cache(result, 3, 3, 16, 8192, 1 << packageBits());
+                }
+            }
             default -> {
                 // No more caches.
             }
         }
     }
 
-    private static void cache(int[] result, int type, int level, int ways, int sets) {
-        result[0] = type | level << 5 | 1 << 8;
+    private void cache(int[] result, int type, int level, int ways, int sets, int sharing) {
+        result[0] = type | level << 5 | 1 << 8 | sharing - 1 << 14 | packageIds(64) - 1 << 26;
         result[1] = ways - 1 << 22 | 63;
         result[2] = sets - 1;
     }

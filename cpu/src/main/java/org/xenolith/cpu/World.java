@@ -51,4 +51,7 @@ public interface World {
 
     /** MOV to CR8. */
     void setTaskPriority(int priority);
+
+    /** PAUSE: the program waits in a loop, most likely for another processor. Nothing that a guest sees may follow from it. */
+    default void pause() {}
 }

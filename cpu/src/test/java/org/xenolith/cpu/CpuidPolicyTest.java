@@ -67,6 +67,37 @@ class CpuidPolicyTest {
     }
 
     @Test
+    void severalProcessorsAreCoresOfOnePackageWhoseIdentifiersAreTwoApart() {
+        CpuidPolicy one = CpuidPolicy.v2();
+        assertThat(leaf(one, 1, 0)[1] >>> 16 & 0xff).isOne();
+        assertThat(leaf(one, 1, 0)[3] >>> 28 & 1).isZero();
+        assertThat(leaf(one, 4, 3)).isEqualTo(NOTHING);
+        assertThat(leaf(one, 0xB, 1)).isEqualTo(new int[] {0, 1, 0x201, 0});
+        for (int cores : new int[] {2, 3, 4, 8, 31, 32, 100}) {
+            CpuidPolicy policy = CpuidPolicy.v2().withCores(cores);
+            int greatest = 2 * (cores - 1);
+            int shift = leaf(policy, 0xB, 1)[0];
+            assertThat(greatest >>> shift).as("package of %d cores", cores).isZero();
+            assertThat(leaf(policy, 0xB, 0)).isEqualTo(new int[] {1, 1, 0x100, 0});
+            assertThat(leaf(policy, 0xB, 1)[1]).isEqualTo(cores);
+            assertThat(leaf(policy, 1, 0)[1] >>> 16 & 0xff).isEqualTo(Math.min(1 << shift, 128));
+            assertThat(leaf(policy, 1, 0)[3] >>> 28 & 1).isOne();
+            int[] second = leaf(policy, 4, 2);
+            assertThat(second[0] >>> 14 & 0xfff)
+                    .as("sharers of the second level")
+                    .isZero();
+            assertThat((second[0] >>> 26) + 1).isEqualTo(Math.min(1 << shift, 64));
+            int[] third = leaf(policy, 4, 3);
+            assertThat(third[0] & 0xff).isEqualTo(0x63);
+            assertThat((third[0] >>> 14 & 0xfff) + 1)
+                    .as("sharers of the third level")
+                    .isEqualTo(1 << shift);
+        }
+        assertThat(leaf(CpuidPolicy.v2().withCores(4).with(Feature.AES), 0xB, 1)[1])
+                .isEqualTo(4);
+    }
+
+    @Test
     void whatIsNoInstructionDoesNotDependOnTheHost() {
         assertThat(CpuidPolicy.host(Set.of()).features())
                 .contains(Feature.TSC_DEADLINE, Feature.APIC, Feature.HYPERVISOR, Feature.LM, Feature.SMEP)

@@ -3,6 +3,7 @@ package org.xenolith.hypervisor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.locks.LockSupport;
 import org.xenolith.abi.DomainId;
 import org.xenolith.abi.Errno;
 import org.xenolith.abi.HvmParam;
@@ -13,6 +14,7 @@ import org.xenolith.hypervisor.hypercall.Hypercalls;
 import org.xenolith.hypervisor.schedule.SchedDomain;
 import org.xenolith.hypervisor.time.DomainClock;
 import org.xenolith.hypervisor.time.SystemTimeRecord;
+import org.xenolith.hypervisor.viridian.Viridian;
 import org.xenolith.memory.MachineMemory;
 import org.xenolith.memory.PhysicalToMachine;
 
@@ -35,6 +37,9 @@ public final class Domain {
     private final PortBus ports = new PortBus();
     private final MmioBus mmio = new MmioBus();
     private final Hypercalls hypercalls;
+    /** Null when the domain does not see it. */
+    private final Viridian viridian;
+
     private final SchedDomain scheduling;
     private final List<Vcpu> vcpus;
     private final CompletableFuture<ShutdownDetail> shutdown = new CompletableFuture<>();
@@ -62,8 +67,9 @@ public final class Domain {
         }
         SystemTimeRecord.writeWallClock(sharedInfo(), parts.clock());
         eventChannels = new EventChannels(this, sharedInfo(), settings.maxEventChannels());
-        grantTable = new GrantTable(this, settings.maxGrantFrames());
+        grantTable = new GrantTable(this, settings.grants());
         hypercalls = new Hypercalls(this);
+        viridian = settings.viridian().isEmpty() ? null : new Viridian(this, settings.viridian());
         scheduling = parts.domains().scheduler().addDomain(settings.id());
         List<Vcpu> made = new ArrayList<>();
         try {
@@ -153,6 +159,11 @@ public final class Domain {
         return hypercalls;
     }
 
+    /** The Viridian interface, or null. */
+    public Viridian viridian() {
+        return viridian;
+    }
+
     /** What CPU time the domain gets, and where. */
     public SchedDomain scheduling() {
         return scheduling;
@@ -178,10 +189,12 @@ public final class Domain {
     /** Shows the shared info page at a guest frame, and only there. */
     public void mapSharedInfo(long gfn) {
         synchronized (memory) {
-            if (sharedInfoGfn >= 0 && memory.map().mfn(sharedInfoGfn) == sharedInfoMfn) {
+            if (!memory.mapForeign(gfn, sharedInfoMfn, true, DomainMemory.Foreign.SHARED_INFO)) {
+                throw new HypercallException(Errno.EINVAL);
+            }
+            if (sharedInfoGfn >= 0 && sharedInfoGfn != gfn && memory.map().mfn(sharedInfoGfn) == sharedInfoMfn) {
                 memory.remove(sharedInfoGfn);
             }
-            memory.mapForeign(gfn, sharedInfoMfn, true);
             sharedInfoGfn = gfn;
         }
     }
@@ -274,6 +287,25 @@ public final class Domain {
         }
     }
 
+    /**
+     * Waits until the state of all virtual CPUs is in their state blocks, for somebody who looks at a domain that stops. A virtual
+     * CPU may wait for what the caller holds, so not for ever.
+     *
+     * @return false when the time is over
+     */
+    public boolean awaitOutside(long nanoseconds) {
+        long end = System.nanoTime() + nanoseconds;
+        for (Vcpu vcpu : vcpus()) {
+            while (!vcpu.isOutside()) {
+                if (System.nanoTime() - end > 0) {
+                    return false;
+                }
+                LockSupport.parkNanos(20_000);
+            }
+        }
+        return true;
+    }
+
     /** Whether virtual CPUs must stay out of the guest. */
     boolean isStopping() {
         return stopping;
@@ -325,13 +357,13 @@ public final class Domain {
             }
             stopping = true;
         }
+        for (Vcpu vcpu : vcpus()) {
+            vcpu.kick();
+        }
         // Outside the monitor: whoever waits may run in this thread.
         shutdown.complete(detail);
         synchronized (lifecycle) {
             lifecycle.notifyAll();
-        }
-        for (Vcpu vcpu : vcpus()) {
-            vcpu.kick();
         }
     }
 
@@ -359,10 +391,13 @@ public final class Domain {
         }
         scheduling.remove();
         domains().remove(this);
-        eventChannels.reset();
+        eventChannels.destroy();
         grantTable.destroy();
         for (Vcpu vcpu : vcpus) {
             vcpu.close();
+        }
+        if (viridian != null) {
+            viridian.close();
         }
         memory.releaseAll();
         memory.releaseHypervisorFrame(sharedInfoMfn);
@@ -401,6 +436,13 @@ public final class Domain {
     public void contentChanged(long gfn) {
         for (Vcpu vcpu : vcpus) {
             vcpu.requestInvalidation(gfn);
+        }
+    }
+
+    /** Like {@link #contentChanged}, from inside a virtual CPU's engine, which must not lose the block that it executes. */
+    public void contentChangedWhileRunning(long gfn) {
+        for (Vcpu vcpu : vcpus) {
+            vcpu.requestInvalidationLater(gfn);
         }
     }
 

@@ -14,7 +14,8 @@ import org.xenolith.memory.PhysicalToMachine;
  * The frames of a domain: which it owns, which only appear in its map, which the hypervisor holds on to.
  *
  * <p>An <i>owned</i> frame counts towards the domain's reservation and goes back to the machine when the guest gives it up.
- * A <i>foreign</i> frame (shared info, grant table, another domain's granted frame) is only mapped. A <i>pinned</i> frame is
+ * It is in the map once. A <i>foreign</i> place of the map shows a frame that the domain does not own (or owns elsewhere):
+ * shared info, grant table, a granted frame. Granted frames leave the map only by {@link #unmapGrant}. A <i>pinned</i> frame is
  * written by the hypervisor through its host address (a registered vcpu_info, an event array): if the guest gives it up,
  * it leaves the map at once, and goes back to the machine with the last pin.
  *
@@ -30,6 +31,14 @@ public final class DomainMemory {
         }
     }
 
+    /** What a foreign place of the map shows. */
+    public enum Foreign {
+        SHARED_INFO,
+        GRANT_TABLE,
+        /** A frame that was granted to this domain. */
+        GRANT
+    }
+
     /** Runs when the domain's processors must forget translations; returns when they have. */
     @FunctionalInterface
     interface Shootdown {
@@ -37,16 +46,19 @@ public final class DomainMemory {
     }
 
     private static final int EXTENT = MachineMemory.EXTENT_FRAMES;
+    /** Leaves of the map beyond those that follow from the domain's size. */
+    private static final int LEAVES = 1024;
 
     private final PhysicalToMachine map;
     private final MachineMemory machine;
     private final Shootdown shootdown;
     private long maxFrames;
     private long ownedFrames;
+    private long hypervisorFrames;
     private long highestGfn = -1;
     private List<Range> ranges = List.of();
-    /** Machine frames in the map that the domain does not own, with the number of places where they are mapped. */
-    private final Map<Integer, Integer> foreign = new HashMap<>();
+    /** The foreign places of the map, by gfn. */
+    private final Map<Long, Foreign> foreign = new HashMap<>();
 
     private final Map<Integer, Integer> pins = new HashMap<>();
     /** Owned frames that left the map while pinned. */
@@ -57,6 +69,12 @@ public final class DomainMemory {
         this.machine = map.machine();
         this.maxFrames = maxFrames;
         this.shootdown = shootdown;
+        map.limitLeaves(leafLimit(maxFrames));
+    }
+
+    /** Twice what a contiguous layout needs, and enough to map some thousand foreign frames anywhere. */
+    private static int leafLimit(long maxFrames) {
+        return (int) Math.min(Integer.MAX_VALUE, LEAVES + 2 * (maxFrames / EXTENT));
     }
 
     /** The map that the domain's processors use. */
@@ -77,6 +95,7 @@ public final class DomainMemory {
     /** Changes how many frames the domain may own; frames beyond that stay until the guest gives them up. */
     public synchronized void setMaxFrames(long frames) {
         maxFrames = frames;
+        map.limitLeaves(leafLimit(frames));
     }
 
     /** The highest guest frame that was ever mapped, or -1. */
@@ -108,7 +127,7 @@ public final class DomainMemory {
                 at++;
                 continue;
             }
-            if (ownedFrames >= maxFrames) {
+            if (ownedFrames >= maxFrames || !map.hasRoomFor(at)) {
                 break;
             }
             boolean wholeExtent =
@@ -138,7 +157,7 @@ public final class DomainMemory {
     public synchronized void adoptMap() {
         ownedFrames = 0;
         for (long gfn = map.nextMapped(0); gfn >= 0; gfn = map.nextMapped(gfn + 1)) {
-            if (!foreign.containsKey(map.mfn(gfn))) {
+            if (!foreign.containsKey(gfn)) {
                 ownedFrames++;
                 highestGfn = Math.max(highestGfn, gfn);
             }
@@ -157,29 +176,40 @@ public final class DomainMemory {
     /**
      * Makes {@code gfn} a hole. An owned frame goes back to the machine.
      *
-     * @return false when there was nothing
+     * @return false when there was nothing, or a granted frame
      */
     public synchronized boolean remove(long gfn) {
+        if (foreign.get(gfn) == Foreign.GRANT) {
+            return false;
+        }
         int mfn = map.unmap(gfn);
         if (mfn < 0) {
             return false;
         }
         shootdown.flush();
-        drop(mfn);
+        if (foreign.remove(gfn) == null) {
+            disown(mfn);
+        }
         return true;
     }
 
-    /** A frame has left the map. */
-    private void drop(int mfn) {
-        Integer mappings = foreign.get(mfn);
-        if (mappings != null) {
-            if (mappings == 1) {
-                foreign.remove(mfn);
-            } else {
-                foreign.put(mfn, mappings - 1);
-            }
-            return;
+    /**
+     * Takes a granted frame out of the map. When this returns, no processor of the domain can reach it there.
+     *
+     * @return false when that frame is not there as a granted one
+     */
+    public synchronized boolean unmapGrant(long gfn, int mfn) {
+        if (foreign.get(gfn) != Foreign.GRANT || map.mfn(gfn) != mfn) {
+            return false;
         }
+        map.unmap(gfn);
+        foreign.remove(gfn);
+        shootdown.flush();
+        return true;
+    }
+
+    /** An owned frame has left the map. */
+    private void disown(int mfn) {
         ownedFrames--;
         if (pins.containsKey(mfn)) {
             orphans.add(mfn);
@@ -188,41 +218,53 @@ public final class DomainMemory {
         }
     }
 
-    /** Maps a frame that the domain does not own at {@code gfn}; what was there goes as in {@link #remove}. */
-    public synchronized void mapForeign(long gfn, int mfn, boolean writable) {
+    /**
+     * Maps a frame that the domain does not own at {@code gfn}; what was there goes as in {@link #remove}.
+     *
+     * @return false when a granted frame is there, or the map is full
+     */
+    public synchronized boolean mapForeign(long gfn, int mfn, boolean writable, Foreign kind) {
+        Foreign before = foreign.get(gfn);
+        if (before == Foreign.GRANT || !map.hasRoomFor(gfn)) {
+            return false;
+        }
         int old = map.mfn(gfn);
-        foreign.merge(mfn, 1, Integer::sum);
+        foreign.put(gfn, kind);
         map.map(gfn, mfn, writable);
         highestGfn = Math.max(highestGfn, gfn);
         if (old >= 0) {
             shootdown.flush();
-            drop(old);
+            if (before == null) {
+                disown(old);
+            }
         }
+        return true;
     }
 
-    /** Moves an owned frame to another place; false when there is none at {@code from}. */
+    /** Moves an owned frame to another place; false when there is none at {@code from}, or no room at {@code to}. */
     public synchronized boolean move(long from, long to) {
         if (from == to) {
             return isOwned(from);
         }
-        if (!isOwned(from)) {
+        Foreign before = foreign.get(to);
+        if (!isOwned(from) || before == Foreign.GRANT || !map.hasRoomFor(to)) {
             return false;
         }
         int mfn = map.unmap(from);
         int old = map.mfn(to);
         map.map(to, mfn, true);
+        foreign.remove(to);
         highestGfn = Math.max(highestGfn, to);
         shootdown.flush();
-        if (old >= 0) {
-            drop(old);
+        if (old >= 0 && before == null) {
+            disown(old);
         }
         return true;
     }
 
     /** Whether {@code gfn} is memory that the domain owns. */
     public synchronized boolean isOwned(long gfn) {
-        int mfn = map.mfn(gfn);
-        return mfn >= 0 && !foreign.containsKey(mfn);
+        return map.mfn(gfn) >= 0 && !foreign.containsKey(gfn);
     }
 
     /** Whether a guest frame number is one that could ever be mapped. */
@@ -239,10 +281,10 @@ public final class DomainMemory {
         if (!isValid(gfn) || map.frameForWrite(gfn) == 0) {
             return -1;
         }
-        int mfn = map.mfn(gfn);
-        if (foreign.containsKey(mfn)) {
+        if (foreign.containsKey(gfn)) {
             return -1;
         }
+        int mfn = map.mfn(gfn);
         pins.merge(mfn, 1, Integer::sum);
         return mfn;
     }
@@ -263,7 +305,7 @@ public final class DomainMemory {
     /** Names the frames that are written, or may be, through host addresses that somebody keeps: pinned and foreign ones. */
     synchronized void forEachKeptFrame(IntConsumer mfn) {
         pins.keySet().forEach(mfn::accept);
-        foreign.keySet().forEach(mfn::accept);
+        foreign.keySet().forEach(gfn -> mfn.accept(map.mfn(gfn)));
     }
 
     /** Host address of a machine frame. */
@@ -272,13 +314,38 @@ public final class DomainMemory {
     }
 
     /** Takes a frame of the machine for the hypervisor's own use, zeroed; -1 when there is none. */
-    public int allocateHypervisorFrame() {
-        return machine.allocateFrame();
+    public synchronized int allocateHypervisorFrame() {
+        int mfn = machine.allocateFrame();
+        if (mfn >= 0) {
+            hypervisorFrames++;
+        }
+        return mfn;
     }
 
     /** Gives a frame of {@link #allocateHypervisorFrame} back; it must not be mapped any more. */
-    public void releaseHypervisorFrame(int mfn) {
+    public synchronized void releaseHypervisorFrame(int mfn) {
         machine.release(mfn, 1);
+        hypervisorFrames--;
+    }
+
+    /** Frames that the domain has taken from the machine: its own, those that only pins keep, and the hypervisor's for it. */
+    public synchronized long takenFrames() {
+        return ownedFrames + orphans.size() + hypervisorFrames;
+    }
+
+    /** What the map shows at {@code gfn} when that is not the domain's own memory; else null. */
+    public synchronized Foreign foreignAt(long gfn) {
+        return foreign.get(gfn);
+    }
+
+    /** Whether a frame is the domain's, but is in its map no more: somebody still holds a pin. */
+    public synchronized boolean isOrphan(int mfn) {
+        return orphans.contains(mfn);
+    }
+
+    /** How often a frame is pinned. */
+    public synchronized int pins(int mfn) {
+        return pins.getOrDefault(mfn, 0);
     }
 
     /**
@@ -290,7 +357,7 @@ public final class DomainMemory {
         int runLength = 0;
         for (long gfn = map.nextMapped(0); gfn >= 0; gfn = map.nextMapped(gfn + 1)) {
             int mfn = map.unmap(gfn);
-            if (foreign.containsKey(mfn)) {
+            if (foreign.containsKey(gfn)) {
                 continue;
             }
             if (pins.containsKey(mfn)) {

@@ -1,6 +1,9 @@
 package org.xenolith.hypervisor;
 
+import java.util.Set;
 import java.util.UUID;
+import org.xenolith.hypervisor.grants.GrantLimits;
+import org.xenolith.hypervisor.viridian.ViridianFeature;
 
 /**
  * What a domain is to be.
@@ -11,8 +14,9 @@ import java.util.UUID;
  * @param kind how the guest relates to the machine
  * @param vcpus virtual CPUs, at least 1
  * @param maxFrames 4 KiB frames that the domain may own
- * @param maxEventChannels ports, including port 0
- * @param maxGrantFrames pages of grant table
+ * @param maxEventChannels the highest port number that the domain may use; port 0 is none
+ * @param grants limits of the grant table
+ * @param viridian what the domain has of the Viridian interface; empty for a domain that does not see it
  */
 public record DomainSettings(
         int id,
@@ -22,13 +26,13 @@ public record DomainSettings(
         int vcpus,
         long maxFrames,
         int maxEventChannels,
-        int maxGrantFrames) {
+        GrantLimits grants,
+        Set<ViridianFeature> viridian) {
     /** What xl gives a domain that asks for nothing else. */
     public static final int DEFAULT_EVENT_CHANNELS = 1023;
 
-    public static final int DEFAULT_GRANT_FRAMES = 64;
-
     public DomainSettings {
+        viridian = Set.copyOf(viridian);
         if (id < 0 || id >= 0x7FF0) {
             throw new IllegalArgumentException("domain identifier " + id);
         }
@@ -45,6 +49,21 @@ public record DomainSettings(
     /** A PVH domain with default limits. */
     public static DomainSettings pvh(int id, String name, UUID uuid, int vcpus, long maxFrames) {
         return new DomainSettings(
-                id, name, uuid, GuestKind.PVH, vcpus, maxFrames, DEFAULT_EVENT_CHANNELS, DEFAULT_GRANT_FRAMES);
+                id, name, uuid, GuestKind.PVH, vcpus, maxFrames, DEFAULT_EVENT_CHANNELS, GrantLimits.DEFAULT, Set.of());
+    }
+
+    /** The same with another highest port. */
+    public DomainSettings withEventChannels(int maxPort) {
+        return new DomainSettings(id, name, uuid, kind, vcpus, maxFrames, maxPort, grants, viridian);
+    }
+
+    /** The same with other limits of the grant table. */
+    public DomainSettings withGrants(GrantLimits limits) {
+        return new DomainSettings(id, name, uuid, kind, vcpus, maxFrames, maxEventChannels, limits, viridian);
+    }
+
+    /** The same with the Viridian interface; without it when {@code features} is empty. */
+    public DomainSettings withViridian(Set<ViridianFeature> features) {
+        return new DomainSettings(id, name, uuid, kind, vcpus, maxFrames, maxEventChannels, grants, features);
     }
 }

@@ -2,7 +2,8 @@ package org.xenolith.hypervisor;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
@@ -24,6 +25,8 @@ import org.xenolith.hypervisor.schedule.SchedUnit;
 import org.xenolith.hypervisor.time.DomainClock;
 import org.xenolith.hypervisor.time.DomainClock.Alarm;
 import org.xenolith.hypervisor.time.SystemTimeRecord;
+import org.xenolith.hypervisor.viridian.Viridian;
+import org.xenolith.hypervisor.viridian.ViridianVcpu;
 import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.Raw;
 
@@ -38,6 +41,14 @@ public final class Vcpu implements World {
     /** Time records are renewed this often, so that rounding in the guest's conversion never adds up. */
     private static final long TIME_RENEWAL = 1_000_000_000L;
 
+    /**
+     * PAUSE instructions after which the host's processor goes to somebody else, some 10 microseconds: who is waited for may
+     * be without one.
+     */
+    private static final int SPINS = 32;
+    /** Rounds of a wait for another thread before it gives its host processor away, some microseconds. */
+    private static final int ROUNDS = 200;
+
     private final Domain domain;
     private final int id;
     private final VcpuState state;
@@ -46,6 +57,9 @@ public final class Vcpu implements World {
     private final InterruptController controller;
     private final XenCpuidLeaves cpuid;
     private final MsrPolicy msrs;
+    /** Null when the domain does not see that interface. */
+    private final ViridianVcpu viridian;
+
     private final DomainClock clock;
     private final Runstate runstate;
     private final SchedUnit unit;
@@ -80,7 +94,12 @@ public final class Vcpu implements World {
     private volatile boolean flushRequested;
     private volatile boolean initRequested;
     private volatile int startupVector = -1;
-    private final ConcurrentLinkedQueue<Long> changedFrames = new ConcurrentLinkedQueue<>();
+    /** A set: others may change the same frame without end while this virtual CPU sleeps. */
+    private final Set<Long> changedFrames = ConcurrentHashMap.newKeySet();
+
+    /** PAUSE instructions since the last time that the host's processor was given away. Of the thread. */
+    private int spins;
+
     private volatile boolean polling;
     private volatile boolean woken;
     /** Not running and not to be woken by interrupts: never started, or gave up. */
@@ -107,6 +126,7 @@ public final class Vcpu implements World {
         SystemTimeRecord.write(vcpuInfo + VcpuInfo.TIME, clock);
         engine = domain.parts().engines().create(state, this, domain.memory().map());
         controller = domain.parts().controllers().create(this);
+        viridian = domain.viridian() == null ? null : new ViridianVcpu(domain.viridian(), this, controller);
         if (down) {
             state.setInt(VcpuState.ACTIVITY, VcpuState.WAIT_FOR_SIPI);
         }
@@ -252,6 +272,11 @@ public final class Vcpu implements World {
             }
             state.setInt(VcpuState.ACTIVITY, VcpuState.ACTIVE);
         }
+        if (spins >= SPINS) {
+            // Outside of the guest: nobody has to wait for us meanwhile.
+            spins = 0;
+            yieldProcessor();
+        }
         if (!unit.mayRun()) {
             // Requests and timers come first again: it may take a while.
             acquireCpu();
@@ -366,6 +391,11 @@ public final class Vcpu implements World {
         }
     }
 
+    /** Whether the thread is outside the guest, or is the calling one. */
+    boolean isOutside() {
+        return !busy || Thread.currentThread() == thread;
+    }
+
     void join() {
         Thread runner = thread;
         boolean interrupted = false;
@@ -389,6 +419,9 @@ public final class Vcpu implements World {
             timeArea.unpin();
             timeArea = null;
         }
+        if (viridian != null) {
+            viridian.close();
+        }
         if (vcpuInfoMfn >= 0) {
             if (id < SharedInfo.VCPUS || vcpuInfoRegistered) {
                 domain.memory().unpin(vcpuInfoMfn);
@@ -411,18 +444,19 @@ public final class Vcpu implements World {
 
     private void serveRequests() {
         state.lower(VcpuState.EVENT_EXIT);
-        Long changed = changedFrames.poll();
-        while (changed != null) {
+        for (Long changed : changedFrames) {
+            // Removed first: a change after that is a new one.
+            changedFrames.remove(changed);
             engine.invalidateFrame(changed);
-            changed = changedFrames.poll();
         }
+        // Read before INIT is looked at: whoever sent both sent INIT first, and it is seen then.
+        int vector = startupVector;
         if (initRequested) {
             initRequested = false;
             down = true;
             state.setInt(VcpuState.ACTIVITY, VcpuState.WAIT_FOR_SIPI);
             controller.init();
         }
-        int vector = startupVector;
         if (vector >= 0) {
             startupVector = -1;
             if (state.getInt(VcpuState.ACTIVITY) == VcpuState.WAIT_FOR_SIPI) {
@@ -480,8 +514,12 @@ public final class Vcpu implements World {
      * nobody may wait for that while translating.
      */
     void awaitFlush() {
-        while (translating && flushRequested && Thread.currentThread() != thread) {
-            Thread.onSpinWait();
+        for (int round = 0; translating && flushRequested && Thread.currentThread() != thread; round++) {
+            if (round < ROUNDS) {
+                Thread.onSpinWait();
+            } else {
+                Thread.yield();
+            }
         }
     }
 
@@ -492,6 +530,12 @@ public final class Vcpu implements World {
             changedFrames.add(gfn);
             state.requestExit();
         }
+    }
+
+    /** As a request even on the virtual CPU's own thread. */
+    void requestInvalidationLater(long gfn) {
+        changedFrames.add(gfn);
+        state.requestExit();
     }
 
     // Sleep.
@@ -594,6 +638,9 @@ public final class Vcpu implements World {
     public void comeUp() {
         if (state.getInt(VcpuState.ACTIVITY) == VcpuState.WAIT_FOR_SIPI) {
             throw new HypercallException(Errno.EINVAL);
+        }
+        if (!down) {
+            return;
         }
         state.setInt(VcpuState.ACTIVITY, VcpuState.ACTIVE);
         down = false;
@@ -846,6 +893,14 @@ public final class Vcpu implements World {
         controller.setTaskPriority(priority);
     }
 
+    /** Not counted where nobody can be waited for: the last instruction of a turn would depend on it. */
+    @Override
+    public void pause() {
+        if (domain.vcpus().size() > 1 && ++spins >= SPINS) {
+            state.requestExit();
+        }
+    }
+
     // The rest of the world.
 
     @Override
@@ -897,9 +952,11 @@ public final class Vcpu implements World {
         boolean accepted;
         if (controller.hasMsr(msr)) {
             accepted = controller.readMsr(msr, result);
-        } else if (msr == XenCpuid.HYPERCALL_PAGE_MSR) {
+        } else if (msr == hypercallPageMsr()) {
             result[0] = 0;
             accepted = true;
+        } else if (viridian != null && Viridian.hasMsr(msr)) {
+            accepted = viridian.read(msr, result);
         } else {
             accepted = msrs.read(msr, result);
         }
@@ -915,8 +972,10 @@ public final class Vcpu implements World {
         boolean accepted;
         if (controller.hasMsr(msr)) {
             accepted = controller.writeMsr(msr, value);
-        } else if (msr == XenCpuid.HYPERCALL_PAGE_MSR) {
+        } else if (msr == hypercallPageMsr()) {
             accepted = writeHypercallPage(value);
+        } else if (viridian != null && Viridian.hasMsr(msr)) {
+            accepted = viridian.write(msr, value);
         } else {
             accepted = msrs.write(msr, value);
         }
@@ -925,6 +984,10 @@ public final class Vcpu implements World {
             trace.msr(this, true, msr, value, accepted);
         }
         return accepted;
+    }
+
+    private int hypercallPageMsr() {
+        return viridian == null ? XenCpuid.HYPERCALL_PAGE_MSR : Viridian.XEN_HYPERCALL_MSR;
     }
 
     /** Bits 63..12 say which guest frame, the rest which hypercall page; there is one. */
@@ -937,11 +1000,7 @@ public final class Vcpu implements World {
         if (!domain.memory().map().write(gfn << GuestPhysical.FRAME_SHIFT, page, 0, page.length)) {
             return false;
         }
-        // This virtual CPU is inside its engine, which must not lose the block it executes: as a request.
-        for (Vcpu vcpu : domain.vcpus()) {
-            vcpu.changedFrames.add(gfn);
-            vcpu.state.requestExit();
-        }
+        domain.contentChangedWhileRunning(gfn);
         return true;
     }
 

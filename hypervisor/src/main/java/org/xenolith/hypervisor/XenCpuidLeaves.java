@@ -3,6 +3,7 @@ package org.xenolith.hypervisor;
 import org.xenolith.abi.XenCpuid;
 import org.xenolith.abi.XenVersionOp;
 import org.xenolith.hypervisor.time.TscScale;
+import org.xenolith.hypervisor.viridian.Viridian;
 
 /**
  * What the hypervisor adds to a domain's CPUID policy: the leaves by which a guest finds Xen, and what differs between the
@@ -21,8 +22,15 @@ final class XenCpuidLeaves {
     }
 
     void leaf(Vcpu vcpu, int leaf, int subleaf, int[] result) {
-        if (leaf >>> 8 == XenCpuid.BASE >>> 8) {
-            xen(vcpu, leaf - XenCpuid.BASE, subleaf, result);
+        Viridian viridian = vcpu.domain().viridian();
+        if (viridian != null && leaf >>> 8 == Viridian.CPUID_BASE >>> 8) {
+            clear(result);
+            viridian.cpuid(leaf, result);
+            return;
+        }
+        int base = viridian == null ? XenCpuid.BASE : Viridian.XEN_CPUID_BASE;
+        if (leaf >>> 8 == base >>> 8) {
+            xen(vcpu, base, leaf - base, subleaf, result);
             return;
         }
         policy.leaf(leaf, subleaf, result);
@@ -39,14 +47,18 @@ final class XenCpuidLeaves {
         }
     }
 
-    private void xen(Vcpu vcpu, int leaf, int subleaf, int[] result) {
+    private static void clear(int[] result) {
         result[0] = 0;
         result[1] = 0;
         result[2] = 0;
         result[3] = 0;
+    }
+
+    private void xen(Vcpu vcpu, int base, int leaf, int subleaf, int[] result) {
+        clear(result);
         switch (leaf) {
             case 0 -> {
-                result[0] = XenCpuid.BASE + XenCpuid.LEAVES - 1;
+                result[0] = base + XenCpuid.LEAVES - 1;
                 result[1] = XenCpuid.SIGNATURE_EBX;
                 result[2] = XenCpuid.SIGNATURE_ECX;
                 result[3] = XenCpuid.SIGNATURE_EDX;
@@ -54,7 +66,7 @@ final class XenCpuidLeaves {
             case 1 -> result[0] = XenVersionOp.MAJOR << 16 | XenVersionOp.MINOR;
             case 2 -> {
                 result[0] = 1;
-                result[1] = XenCpuid.HYPERCALL_PAGE_MSR;
+                result[1] = base == XenCpuid.BASE ? XenCpuid.HYPERCALL_PAGE_MSR : Viridian.XEN_HYPERCALL_MSR;
             }
             case 3 -> time(vcpu, subleaf, result);
             case 4 -> {

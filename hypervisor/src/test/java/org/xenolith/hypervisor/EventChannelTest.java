@@ -122,8 +122,9 @@ class EventChannelTest {
         int ipi = bindIpi(0);
         assertThat(port(EventChannelOp.CLOSE, ipi)).isZero();
         for (int operation : new int[] {EventChannelOp.CLOSE, EventChannelOp.SEND, EventChannelOp.UNMASK}) {
-            assertThat(port(operation, ipi)).isEqualTo(-Errno.EINVAL);
-            assertThat(port(operation, 0)).isEqualTo(-Errno.EINVAL);
+            long unused = operation == EventChannelOp.UNMASK ? 0 : -Errno.EINVAL;
+            assertThat(port(operation, ipi)).isEqualTo(unused);
+            assertThat(port(operation, 0)).isEqualTo(unused);
             assertThat(port(operation, -1)).isEqualTo(-Errno.EINVAL);
             assertThat(port(operation, Integer.MAX_VALUE)).isEqualTo(-Errno.EINVAL);
         }
@@ -137,10 +138,133 @@ class EventChannelTest {
 
     @Test
     void portsRunOutAtTheLimit() {
-        for (int i = 1; i < DomainSettings.DEFAULT_EVENT_CHANNELS; i++) {
+        for (int i = 1; i <= DomainSettings.DEFAULT_EVENT_CHANNELS; i++) {
             assertThat(bindIpi(0)).isEqualTo(i);
         }
         assertThat(op(EventChannelOp.BIND_IPI, 8, b -> {})).isEqualTo(-Errno.ENOSPC);
+    }
+
+    @Test
+    void portsAreValidInBucketsAndOnlyTheDomainItselfMayLook() {
+        Domain other = host.domain(2, 1);
+        bindIpi(0);
+        assertThat(op(
+                        EventChannelOp.STATUS,
+                        24,
+                        b -> b.putShort(0, (short) DomainId.SELF).putInt(4, 63)))
+                .isZero();
+        assertThat(op(
+                        EventChannelOp.STATUS,
+                        24,
+                        b -> b.putShort(0, (short) DomainId.SELF).putInt(4, 64)))
+                .isEqualTo(-Errno.EINVAL);
+        assertThat(op(
+                        other,
+                        EventChannelOp.STATUS,
+                        24,
+                        b -> b.putShort(0, (short) 1).putInt(4, 1)))
+                .isEqualTo(-Errno.EPERM);
+        assertThat(op(
+                        other,
+                        EventChannelOp.STATUS,
+                        24,
+                        b -> b.putShort(0, (short) 9).putInt(4, 1)))
+                .isEqualTo(-Errno.ESRCH);
+        assertThat(op(other, EventChannelOp.ALLOC_UNBOUND, 8, b -> b.putShort(0, (short) 1)))
+                .isEqualTo(-Errno.EPERM);
+        assertThat(op(other, EventChannelOp.RESET, 2, b -> b.putShort(0, (short) 1)))
+                .isEqualTo(-Errno.EPERM);
+        assertThat(op(EventChannelOp.RESET_CONT, 2, b -> b.putShort(0, (short) DomainId.SELF)))
+                .as("nothing to continue")
+                .isEqualTo(-Errno.EBUSY);
+    }
+
+    @Test
+    void aDomainConnectsTwoPortsOfItsOwn() {
+        int first = domain.eventChannels().allocUnbound(DomainId.SELF);
+        assertThat(op(
+                        EventChannelOp.BIND_INTERDOMAIN,
+                        12,
+                        b -> b.putShort(0, (short) DomainId.SELF).putInt(4, first)))
+                .isZero();
+        int second = result(domain, 8);
+        port(EventChannelOp.SEND, second);
+        assertThat(TestHost.pendingBit(domain, first)).isTrue();
+        assertThat(port(EventChannelOp.CLOSE, first)).isZero();
+        op(EventChannelOp.STATUS, 24, b -> b.putShort(0, (short) DomainId.SELF).putInt(4, second));
+        assertThat(result(domain, 8)).isEqualTo(EventChannelOp.STATUS_UNBOUND);
+        assertThat(port(EventChannelOp.CLOSE, second)).isZero();
+    }
+
+    @Test
+    void anOfferThatIsConnectedCannotBeTakenTwiceAndAFailedBindTakesNoPort() {
+        Domain other = host.domain(2, 1);
+        int mine = domain.eventChannels().allocUnbound(2);
+        int theirs = other.eventChannels().bindInterdomain(domain, mine);
+        assertThat(op(
+                        other,
+                        EventChannelOp.BIND_INTERDOMAIN,
+                        12,
+                        b -> b.putShort(0, (short) 1).putInt(4, mine)))
+                .isEqualTo(-Errno.EINVAL);
+        assertThat(op(
+                        other,
+                        EventChannelOp.BIND_INTERDOMAIN,
+                        12,
+                        b -> b.putShort(0, (short) 1).putInt(4, 1 << 20)))
+                .isEqualTo(-Errno.EINVAL);
+        assertThat(other.eventChannels().allocUnbound(0)).isEqualTo(theirs + 1);
+        assertThat(op(
+                        other,
+                        EventChannelOp.STATUS,
+                        24,
+                        b -> b.putShort(0, (short) DomainId.SELF).putInt(4, theirs)))
+                .isZero();
+        assertThat(result(other, 16) & 0xffff).isEqualTo(1);
+        assertThat(result(other, 20)).isEqualTo(mine);
+    }
+
+    @Test
+    void aDomainThatDiesLeavesItsPeersWithUnboundPorts() {
+        Domain other = host.domain(2, 1);
+        int mine = domain.eventChannels().allocUnbound(2);
+        other.eventChannels().bindInterdomain(domain, mine);
+        other.destroy();
+        op(EventChannelOp.STATUS, 24, b -> b.putShort(0, (short) DomainId.SELF).putInt(4, mine));
+        assertThat(result(domain, 8)).isEqualTo(EventChannelOp.STATUS_UNBOUND);
+        assertThat(port(EventChannelOp.SEND, mine)).isZero();
+        assertThatThrownBy(() -> other.eventChannels().allocUnbound(0)).isInstanceOf(HypercallException.class);
+    }
+
+    @Test
+    void aGlobalVirtualInterruptMovesAndAnIndividualOneDoesNot() {
+        op(EventChannelOp.BIND_VIRQ, 12, b -> b.putInt(0, Virq.CONSOLE));
+        int console = result(domain, 8);
+        op(EventChannelOp.BIND_VIRQ, 12, b -> b.putInt(0, Virq.TIMER).putInt(4, 1));
+        int timer = result(domain, 8);
+        assertThat(op(EventChannelOp.BIND_VCPU, 8, b -> b.putInt(0, console).putInt(4, 1)))
+                .isZero();
+        assertThat(op(EventChannelOp.BIND_VCPU, 8, b -> b.putInt(0, timer).putInt(4, 0)))
+                .isEqualTo(-Errno.EINVAL);
+        assertThat(op(EventChannelOp.BIND_VCPU, 8, b -> b.putInt(0, console).putInt(4, 2)))
+                .isEqualTo(-Errno.ENOENT);
+        assertThat(port(EventChannelOp.CLOSE, console)).isZero();
+        assertThat(op(EventChannelOp.BIND_VIRQ, 12, b -> b.putInt(0, Virq.CONSOLE)))
+                .as("it may be bound again, although it was moved")
+                .isZero();
+        assertThat(port(EventChannelOp.SEND, timer)).as("nobody sends these").isEqualTo(-Errno.EINVAL);
+    }
+
+    @Test
+    void aFreedFifoPortIsNotGivenOutWhileItIsInAQueue() {
+        useFifo();
+        int ipi = bindIpi(0);
+        port(EventChannelOp.UNMASK, ipi);
+        port(EventChannelOp.SEND, ipi);
+        assertThat(port(EventChannelOp.CLOSE, ipi)).isZero();
+        assertThat(bindIpi(0)).isNotEqualTo(ipi);
+        TestHost.write(domain, ARRAY + ipi * 4L, 4, 0);
+        assertThat(bindIpi(0)).isEqualTo(ipi);
     }
 
     @Test

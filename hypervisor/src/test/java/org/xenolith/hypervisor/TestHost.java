@@ -7,6 +7,7 @@ import org.xenolith.abi.SharedInfo;
 import org.xenolith.abi.VcpuInfo;
 import org.xenolith.cpu.Efer;
 import org.xenolith.cpu.VcpuState;
+import org.xenolith.hypervisor.grants.GrantLimits;
 import org.xenolith.hypervisor.time.DomainClock;
 import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.MachineMemory;
@@ -30,7 +31,15 @@ final class TestHost implements AutoCloseable {
         return domain(id, vcpus, clock);
     }
 
+    Domain domain(int id, int vcpus, GrantLimits grants) {
+        return domain(DomainSettings.pvh(id, "test", vcpus, 2 * FRAMES).withGrants(grants), clock);
+    }
+
     Domain domain(int id, int vcpus, DomainClock time) {
+        return domain(DomainSettings.pvh(id, "test", vcpus, 2 * FRAMES), time);
+    }
+
+    Domain domain(DomainSettings settings, DomainClock time) {
         DomainParts parts = new DomainParts(
                 machine,
                 domains,
@@ -41,7 +50,7 @@ final class TestHost implements AutoCloseable {
                 () -> 4,
                 console::write,
                 trace);
-        Domain domain = new Domain(DomainSettings.pvh(id, "test", vcpus, 2 * FRAMES), parts);
+        Domain domain = new Domain(settings, parts);
         domains.add(domain);
         if (domain.memory().populate(0, FRAMES) != FRAMES) {
             throw new IllegalStateException("no memory");
@@ -81,7 +90,12 @@ final class TestHost implements AutoCloseable {
             state.setGpr(registers[i], arguments[i]);
         }
         state.setGpr(VcpuState.RAX, number);
-        vcpu.domain().hypercalls().dispatch(vcpu);
+        long rip = state.rip();
+        do {
+            // A call that goes on steps back to its instruction.
+            state.setRip(rip);
+            vcpu.domain().hypercalls().dispatch(vcpu);
+        } while (state.rip() != rip);
         return state.gpr(VcpuState.RAX);
     }
 

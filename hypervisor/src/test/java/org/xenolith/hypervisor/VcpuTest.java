@@ -159,7 +159,7 @@ class VcpuTest {
         FakeEngine engine = TestHost.engine(domain);
         AtomicLong due = new AtomicLong();
         engine.then(e -> {
-            due.set(clock.now() + 30_000_000);
+            due.set(clock.now() + 300_000_000);
             long pointer =
                     TestHost.struct(domain, 16, b -> b.putLong(0, due.get()).putInt(8, 1));
             return hypercall(e, HypercallNumber.VCPU_OP, VcpuOp.SET_SINGLESHOT_TIMER, 0, pointer);
@@ -306,6 +306,78 @@ class VcpuTest {
         assertThat(second.state().segmentBase(VcpuState.CS)).isEqualTo(0x9A000);
         assertThat(second.state().getLong(VcpuState.CR0) & 1).isZero();
         domain.unpause();
+    }
+
+    @Test
+    void noStartupInterruptIsLostHoweverCloseItFollowsInit() throws Exception {
+        Domain domain = host.domain(1, 2);
+        Vcpu second = domain.vcpus().get(1);
+        domain.start();
+        for (int vector = 1; vector < 300; vector++) {
+            int expected = vector << 8 & 0xffff;
+            second.requestInit();
+            second.requestStartup(expected >> 8);
+            await(() -> !second.isDown() && second.state().selector(VcpuState.CS) == expected);
+        }
+    }
+
+    @Test
+    void aProcessorThatSpinsLeavesTheGuestToLetOthersRun() {
+        Domain domain = host.domain(1, 2);
+        Vcpu vcpu = domain.vcpus().getFirst();
+        for (int i = 0; i < 31; i++) {
+            vcpu.pause();
+        }
+        assertThat(vcpu.state().getInt(VcpuState.EVENTS) & VcpuState.EVENT_EXIT).isZero();
+        vcpu.pause();
+        assertThat(vcpu.state().getInt(VcpuState.EVENTS) & VcpuState.EVENT_EXIT).isNotZero();
+    }
+
+    @Test
+    void aLoneProcessorSpinsWithoutLeavingTheGuest() {
+        Domain domain = host.domain(1, 1);
+        Vcpu vcpu = domain.vcpus().getFirst();
+        for (int i = 0; i < 1000; i++) {
+            vcpu.pause();
+        }
+        assertThat(vcpu.state().getInt(VcpuState.EVENTS) & VcpuState.EVENT_EXIT).isZero();
+    }
+
+    @Test
+    void bringingUpAProcessorThatIsUpDoesNotWakeIt() throws Exception {
+        Domain domain = host.domain(1, 2, new HostClock());
+        TestHost.engine(domain).then(e -> halt(e, true));
+        domain.start();
+        Vcpu first = domain.vcpus().getFirst();
+        await(() -> first.runstate()[0] == RunstateInfo.BLOCKED);
+        first.comeUp();
+        assertThat(first.state().getInt(VcpuState.ACTIVITY)).isEqualTo(VcpuState.HALTED);
+    }
+
+    @Test
+    void whoeverLooksAtADomainThatStopsFindsAllProcessorsOutside() throws Exception {
+        Domain domain = host.domain(1, 2);
+        CountDownLatch inside = new CountDownLatch(1);
+        Vcpu second = domain.vcpus().get(1);
+        ((FakeEngine) second.engine()).then(e -> {
+            inside.countDown();
+            return VcpuExit.BudgetSpent.INSTANCE;
+        });
+        boolean[] outside = new boolean[1];
+        domain.shutdownFuture().thenAccept(end -> outside[0] = domain.awaitOutside(20_000_000_000L));
+        second.requestInit();
+        second.requestStartup(1);
+        TestHost.engine(domain).then(e -> {
+            try {
+                inside.await();
+            } catch (InterruptedException interrupted) {
+                Thread.currentThread().interrupt();
+            }
+            return new VcpuExit.TripleFault("told to");
+        });
+        domain.start();
+        domain.shutdownFuture().get(20, TimeUnit.SECONDS);
+        await(() -> outside[0]);
     }
 
     @Test

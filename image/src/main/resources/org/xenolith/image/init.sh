@@ -67,6 +67,13 @@ follow_size() {
     done
 }
 
+# A processor that is added while the guest runs is there, but offline, until a program says otherwise: udev in other systems.
+follow_processors() {
+    read -r possible < /sys/devices/system/cpu/possible
+    [ "$possible" = 0 ] && return
+    uevent sh -c '[ "$ACTION/$SUBSYSTEM" != add/cpu ] || echo 1 > "/sys$DEVPATH/online"' > /dev/null 2>&1 < /dev/null &
+}
+
 run_shell() {
     stty sane rows "$rows" cols "$columns" < "$tty"
     follow_size &
@@ -114,6 +121,7 @@ leave() {
 trap 'leave halt' USR1
 trap 'leave poweroff' USR2
 trap 'leave reboot' TERM INT
+follow_processors
 run_"$kind" &
 wait $!
 leave poweroff

@@ -22,8 +22,16 @@ public interface GuestPhysical {
      */
     long frameForWrite(long gfn);
 
-    /** Reads an 8-, 16-, 32- or 64-bit value at a guest-physical address inside one frame; all ones where there is no memory. */
+    /** Reads an 8-, 16-, 32- or 64-bit value at a guest-physical address; all ones where there is no memory. */
     default long read(long gpa, int bytes) {
+        if ((gpa & FRAME_SIZE - 1) > FRAME_SIZE - bytes) {
+            // The next host address is not the next frame's: it may be another domain's.
+            long value = 0;
+            for (int i = bytes - 1; i >= 0; i--) {
+                value = value << 8 | read(gpa + i, 1);
+            }
+            return value;
+        }
         long frame = frameForRead(gpa >>> FRAME_SHIFT);
         if (frame == 0) {
             return bytes == 8 ? -1L : (1L << bytes * 8) - 1;
@@ -38,8 +46,14 @@ public interface GuestPhysical {
         };
     }
 
-    /** Writes a value inside one frame; dropped where there is no writable memory. */
+    /** Writes a value; dropped where there is no writable memory. */
     default void write(long gpa, int bytes, long value) {
+        if ((gpa & FRAME_SIZE - 1) > FRAME_SIZE - bytes) {
+            for (int i = 0; i < bytes; i++) {
+                write(gpa + i, 1, value >>> 8 * i);
+            }
+            return;
+        }
         long frame = frameForWrite(gpa >>> FRAME_SHIFT);
         if (frame == 0) {
             return;

@@ -5,23 +5,39 @@ import java.util.Arrays;
 /**
  * The physical-to-machine map (p2m) of one domain: which machine frame backs each guest frame number (gfn).
  *
- * <p>Two levels, the lower one per 2 MiB of guest-physical space, so that holes cost nothing. Entries change under this
- * object's lock; readers need none, because an entry is one array element. A change that takes access away must be
- * followed by a TLB shootdown of the domain's processors, which is the caller's duty.
+ * <p>Three levels: a leaf for 2 MiB of guest-physical space, a node for 1 GiB. Holes cost nothing, and a leaf goes with its
+ * last entry. A guest chooses where its frames appear, so leaves are limited ({@link #limitLeaves}): it could otherwise make
+ * the map much larger than its memory. Entries change under this object's lock; readers need none, because an entry is one
+ * array element. A change that takes access away must be followed by a TLB shootdown of the domain's processors, which is
+ * the caller's duty.
  */
 public final class PhysicalToMachine implements GuestPhysical {
     private static final int LEAF = MachineMemory.EXTENT_FRAMES;
     private static final int LEAF_SHIFT = 9;
+    /** Leaves in a node. */
+    private static final int NODE = 512;
+
+    private static final int NODE_SHIFT = LEAF_SHIFT + 9;
+    /** Nodes of the largest map: 32 TiB of guest-physical space. */
+    private static final int NODES = 1 << 15;
     /** No frame. Host addresses are never 0. */
     private static final long NONE = 0;
     /** Low bit of an entry: the frame may only be read. Host addresses of frames have their low 12 bits clear. */
     private static final long READ_ONLY = 1;
 
     private final MachineMemory machine;
-    private long[][] leaves = new long[0][];
+    private Node[] nodes = new Node[0];
+    private int leafCount;
+    private int leafLimit = Integer.MAX_VALUE;
     private volatile DirtyLog dirty;
     /** Changes of entries so far. */
     private volatile int changes;
+
+    private static final class Node {
+        final long[][] leaves = new long[NODE][];
+        /** Entries of each leaf that are no holes. */
+        final short[] used = new short[NODE];
+    }
 
     public PhysicalToMachine(MachineMemory machine) {
         this.machine = machine;
@@ -81,13 +97,28 @@ public final class PhysicalToMachine implements GuestPhysical {
         return old;
     }
 
-    /** The first gfn from {@code gfn} on that is not a hole, or -1. Costs nothing for the large holes. */
+    /** Sets how many leaves, of {@value MachineMemory#EXTENT_FRAMES} entries each, {@link #hasRoomFor} allows. */
+    public synchronized void limitLeaves(int limit) {
+        leafLimit = limit;
+    }
+
+    /** Whether {@code gfn} can be mapped within the limit of leaves. */
+    public synchronized boolean hasRoomFor(long gfn) {
+        return gfn >= 0 && gfn >>> NODE_SHIFT < NODES && (leafCount < leafLimit || leaf(gfn) != null);
+    }
+
+    /** The first gfn from {@code gfn} on that is not a hole, or -1. Costs little for the large holes. */
     public long nextMapped(long gfn) {
-        long[][] top = leaves;
-        long end = (long) top.length << LEAF_SHIFT;
+        Node[] top = nodes;
+        long end = (long) top.length << NODE_SHIFT;
         long at = gfn;
         while (at < end) {
-            long[] leaf = top[(int) (at >>> LEAF_SHIFT)];
+            Node node = top[(int) (at >>> NODE_SHIFT)];
+            if (node == null) {
+                at = (at >>> NODE_SHIFT) + 1 << NODE_SHIFT;
+                continue;
+            }
+            long[] leaf = node.leaves[(int) (at >>> LEAF_SHIFT) & NODE - 1];
             if (leaf == null) {
                 at = (at >>> LEAF_SHIFT) + 1 << LEAF_SHIFT;
             } else if (leaf[(int) at & LEAF - 1] != NONE) {
@@ -99,30 +130,48 @@ public final class PhysicalToMachine implements GuestPhysical {
         return -1;
     }
 
-    private long entry(long gfn) {
-        long[][] top = leaves;
-        long index = gfn >>> LEAF_SHIFT;
+    private long[] leaf(long gfn) {
+        Node[] top = nodes;
+        long index = gfn >>> NODE_SHIFT;
         if (index >= top.length || index < 0) {
-            return NONE;
+            return null;
         }
-        long[] leaf = top[(int) index];
+        Node node = top[(int) index];
+        return node == null ? null : node.leaves[(int) (gfn >>> LEAF_SHIFT) & NODE - 1];
+    }
+
+    private long entry(long gfn) {
+        long[] leaf = leaf(gfn);
         return leaf == null ? NONE : leaf[(int) gfn & LEAF - 1];
     }
 
     private synchronized void set(long gfn, long entry) {
-        long index = gfn >>> LEAF_SHIFT;
-        if (index < 0 || index >= 1 << 24) {
+        long index = gfn >>> NODE_SHIFT;
+        if (index < 0 || index >= NODES) {
             throw new IndexOutOfBoundsException("gfn 0x" + Long.toHexString(gfn) + " is beyond 32 TiB");
         }
-        if (index >= leaves.length) {
-            leaves = Arrays.copyOf(leaves, (int) Math.max(index + 1, Math.min(leaves.length * 2L, 1 << 24)));
+        if (index >= nodes.length) {
+            nodes = Arrays.copyOf(nodes, (int) Math.max(index + 1, Math.min(nodes.length * 2L, NODES)));
         }
-        if (leaves[(int) index] == null) {
-            leaves[(int) index] = new long[LEAF];
+        Node node = nodes[(int) index];
+        if (node == null) {
+            node = new Node();
+            nodes[(int) index] = node;
         }
-        long[] leaf = leaves[(int) index];
+        int number = (int) (gfn >>> LEAF_SHIFT) & NODE - 1;
+        long[] leaf = node.leaves[number];
+        if (leaf == null) {
+            leaf = new long[LEAF];
+            node.leaves[number] = leaf;
+            leafCount++;
+        }
         long old = leaf[(int) gfn & LEAF - 1] & ~READ_ONLY;
         leaf[(int) gfn & LEAF - 1] = entry;
+        node.used[number] += (short) ((entry == NONE ? 0 : 1) - (old == NONE ? 0 : 1));
+        if (node.used[number] == 0) {
+            node.leaves[number] = null;
+            leafCount--;
+        }
         changes++;
         if (dirty != null && old != NONE) {
             // The frame may go back to the machine, and lose its content.

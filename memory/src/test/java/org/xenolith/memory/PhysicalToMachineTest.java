@@ -86,4 +86,35 @@ class PhysicalToMachineTest {
         int mfn = machine.allocateFrame();
         assertThatThrownBy(() -> map.map(1L << 33, mfn, true)).isInstanceOf(IndexOutOfBoundsException.class);
     }
+
+    @Test
+    void leavesAreLimitedAndGoWithTheirLastEntry() {
+        PhysicalToMachine map = new PhysicalToMachine(machine);
+        map.limitLeaves(2);
+        map.map(0, 1, true);
+        map.map(1L << 32, 2, true);
+        assertThat(map.hasRoomFor(511)).isTrue();
+        assertThat(map.hasRoomFor(512)).isFalse();
+        map.unmap(1L << 32);
+        assertThat(map.hasRoomFor(512)).isTrue();
+        assertThat(map.mfn(1L << 32)).isEqualTo(-1);
+        assertThat(map.nextMapped(1)).isEqualTo(-1);
+        assertThat(map.hasRoomFor(1L << 40)).isFalse();
+    }
+
+    @Test
+    void aValueAcrossAPageBoundaryNeverTouchesTheFrameThatFollowsInTheMachine() {
+        int first = machine.allocateFrame();
+        int other = machine.allocateFrame();
+        int second = machine.allocateFrame();
+        map.map(7, first, true);
+        map.map(8, second, true);
+        Raw.putLong(machine.address(other), 0x5555555555555555L);
+        map.write(0x8000 - 3, 8, 0x1122334455667788L);
+        assertThat(Raw.getLong(machine.address(other))).isEqualTo(0x5555555555555555L);
+        assertThat(map.read(0x8000 - 3, 8)).isEqualTo(0x1122334455667788L);
+        assertThat(map.read(0x8000, 4)).isEqualTo(0x22334455L);
+        map.unmap(8);
+        assertThat(map.read(0x8000 - 3, 4)).isEqualTo(0xff667788L);
+    }
 }

@@ -21,6 +21,7 @@ import org.xenolith.cpu.Engine;
 import org.xenolith.cpu.core.SharedCode;
 import org.xenolith.cpu.decode.InsnTable;
 import org.xenolith.cpu.interpret.Interpreter;
+import org.xenolith.hypervisor.DebugConsole;
 import org.xenolith.hypervisor.DomainMemory;
 import org.xenolith.hypervisor.DomainParts;
 import org.xenolith.hypervisor.DomainSettings;
@@ -82,16 +83,23 @@ public final class Domain implements AutoCloseable {
     private final AtomicBoolean destroyed = new AtomicBoolean();
     private final CompletableFuture<DomainOutcome> outcome;
     private volatile IntConsumer debugPort = value -> {};
+    private volatile DebugConsole hypervisorConsole;
     private volatile boolean closed;
 
     private Domain(DomainConfig config, KernelImage kernel) throws ImageFormatException, DomainBuildException {
         this.config = config;
         inspector = new Inspector(config.trace(), config.symbols());
-        if (config.deterministic() && config.vcpus() > 1) {
+        hypervisorConsole = inspector::hypervisorConsole;
+        int vcpus = config.maxVcpus();
+        if (config.vcpus() < 1 || config.vcpus() > vcpus || vcpus > DomainConfig.MAX_VCPUS) {
+            throw new DomainBuildException(config.vcpus() + " virtual CPUs of at most " + vcpus
+                    + " are not possible; give 1 to " + DomainConfig.MAX_VCPUS);
+        }
+        if (config.deterministic() && vcpus > 1) {
             throw new DomainBuildException(
                     "a deterministic guest has one virtual CPU: how several take turns is up to the host");
         }
-        Optional<String> obstacle = obstacle(config.engine(), config.vcpus());
+        Optional<String> obstacle = obstacle(config.engine(), vcpus);
         if (obstacle.isPresent()) {
             throw new DomainBuildException(obstacle.get());
         }
@@ -102,9 +110,9 @@ public final class Domain implements AutoCloseable {
             SecureRandom random = new SecureRandom();
             LongSupplier randomness = config.deterministic() ? seeded::nextLong : random::nextLong;
             DomainClock clock = config.deterministic() ? new VirtualClock(VIRTUAL_SPEED, 0) : new HostClock();
-            CpuidPolicy chosen = config.cpu().policy();
+            CpuidPolicy chosen = config.cpu().policy().withCores(vcpus);
             CpuidPolicy policy = config.forcedEmulation() ? chosen.withForcedEmulation() : chosen;
-            SharedCode shared = config.vcpus() > 1 ? new SharedCode(machine, config.vcpus()) : null;
+            SharedCode shared = vcpus > 1 ? new SharedCode(machine, vcpus) : null;
             DomainParts parts = new DomainParts(
                     machine,
                     new Domains(),
@@ -113,20 +121,24 @@ public final class Domain implements AutoCloseable {
                     policy::leaf,
                     clock,
                     randomness,
-                    inspector::hypervisorConsole,
+                    (bytes, offset, length) -> hypervisorConsole.write(bytes, offset, length),
                     inspector.trace());
             domain = new org.xenolith.hypervisor.Domain(
                     DomainSettings.pvh(
-                            DOMAIN_ID,
-                            config.name(),
-                            config.deterministic() ? new UUID(seeded.nextLong(), seeded.nextLong()) : UUID.randomUUID(),
-                            config.vcpus(),
-                            frames),
+                                    DOMAIN_ID,
+                                    config.name(),
+                                    config.deterministic()
+                                            ? new UUID(seeded.nextLong(), seeded.nextLong())
+                                            : UUID.randomUUID(),
+                                    vcpus,
+                                    frames)
+                            .withEventChannels(config.maxEventChannels())
+                            .withViridian(config.viridian()),
                     parts);
             inspector.watch(domain);
             BuiltGuest built = PvhBuilder.build(
                     kernel,
-                    new PvhConfig(config.memoryBytes(), config.vcpus(), config.commandLine(), config.ramdisk(), 0),
+                    new PvhConfig(config.memoryBytes(), vcpus, config.commandLine(), config.ramdisk(), 0),
                     domain.memory().map());
             domain.memory().adoptMap();
             // The services look these frames up at each event: a guest that balloons them away must not give them to
@@ -162,7 +174,7 @@ public final class Domain implements AutoCloseable {
                     domain.settings().uuid(),
                     kib,
                     kib,
-                    config.vcpus(),
+                    vcpus,
                     config.vcpus(),
                     storePort,
                     built.storeGfn(),
@@ -255,7 +267,7 @@ public final class Domain implements AutoCloseable {
      * @throws IllegalStateException when that is not possible; the message is one line for people
      */
     public void changeEngine(EngineKind kind) {
-        obstacle(kind, config.vcpus()).ifPresent(text -> {
+        obstacle(kind, config.maxVcpus()).ifPresent(text -> {
             throw new IllegalStateException(text);
         });
         SwitchableEngine.Choice choice = kind.choice();
@@ -295,6 +307,11 @@ public final class Domain implements AutoCloseable {
         debugPort = listener;
     }
 
+    /** Takes what the guest writes to the hypervisor's console, in place of our standard error. Set before {@link #start}. */
+    public void onHypervisorConsole(DebugConsole listener) {
+        hypervisorConsole = listener;
+    }
+
     /** Commands that look into the guest. */
     public Monitor monitor() {
         return new Monitor(this);
@@ -313,6 +330,22 @@ public final class Domain implements AutoCloseable {
 
     public void unpause() {
         domain.unpause();
+    }
+
+    /**
+     * Asks the guest to have its first {@code count} virtual CPUs online and no others, as {@code xl vcpu-set} does. The guest
+     * follows when it likes.
+     *
+     * @throws IllegalArgumentException when the domain cannot have so many; the message is one line for people
+     */
+    public void setVcpus(int count) {
+        if (count < 1 || count > config.maxVcpus()) {
+            throw new IllegalArgumentException(count + " virtual CPUs are not possible; give 1 to " + config.maxVcpus()
+                    + ", this guest's maximum");
+        }
+        for (int vcpu = 0; vcpu < config.maxVcpus(); vcpu++) {
+            entries.setVcpuOnline(store, vcpu, vcpu < count);
+        }
     }
 
     /** Asks the guest to power off, as {@code xl shutdown} does. */

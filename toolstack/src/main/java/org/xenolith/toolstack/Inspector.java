@@ -17,6 +17,7 @@ import org.xenolith.hypervisor.Vcpu;
 import org.xenolith.services.builder.BuiltGuest;
 import org.xenolith.services.symbols.SymbolTable;
 import org.xenolith.toolstack.inspect.Activity;
+import org.xenolith.toolstack.inspect.Backtrace;
 import org.xenolith.toolstack.inspect.CrashReport;
 import org.xenolith.toolstack.inspect.GuestLog;
 import org.xenolith.toolstack.inspect.GuestView;
@@ -31,6 +32,11 @@ public final class Inspector {
     private static final boolean DEBUG = Boolean.getBoolean("xenolith.debug") || System.getenv("XENO_DEBUG") != null;
 
     private static final int MOST_HANDED_BACK = 15;
+
+    /** Frames of a processor that did not stop the domain itself. */
+    private static final int OTHER_FRAMES = 8;
+    /** Longest wait for the other processors of a domain that stops, in nanoseconds. */
+    private static final long PATIENCE = 1_000_000_000L;
 
     private final TraceWriter writer;
     private final Activity activity;
@@ -190,9 +196,52 @@ public final class Inspector {
         }
     }
 
-    /** Registers of processor 0; the domain should be paused. */
+    /** Registers of all processors; the domain should be paused. */
     public String state() {
-        return whileOpen(() -> Registers.format(vcpu(0).state(), view), "the guest is gone\n");
+        return whileOpen(
+                () -> {
+                    if (domain.vcpus().size() == 1) {
+                        return Registers.format(vcpu(0).state(), view);
+                    }
+                    StringBuilder s = new StringBuilder();
+                    for (Vcpu vcpu : domain.vcpus()) {
+                        s.append(summary(vcpu)).append('\n').append(Registers.format(vcpu.state(), view));
+                    }
+                    return s.toString();
+                },
+                "the guest is gone\n");
+    }
+
+    /** A line about a processor: what it is doing, and where. */
+    String summary(Vcpu vcpu) {
+        VcpuState state = vcpu.state();
+        String doing =
+                vcpu.isDown() ? "offline" : state.getInt(VcpuState.ACTIVITY) == VcpuState.HALTED ? "halted" : "running";
+        return String.format(
+                "processor %d: %s at %s, engine %s",
+                vcpu.id(), doing, view.describe(state.rip()), vcpu.engine().name());
+    }
+
+    /** What all processors but one do; in full for those that were not asleep. */
+    private String others(int id) {
+        StringBuilder s = new StringBuilder();
+        boolean all = domain.awaitOutside(PATIENCE);
+        if (!all) {
+            s.append("some of the other processors have not stopped: what follows about them may be old\n");
+        }
+        for (Vcpu vcpu : domain.vcpus()) {
+            if (vcpu.id() == id) {
+                continue;
+            }
+            s.append(summary(vcpu)).append('\n');
+            if (!vcpu.isDown() && vcpu.state().getInt(VcpuState.ACTIVITY) == VcpuState.ACTIVE) {
+                s.append(Registers.format(vcpu.state(), view));
+                s.append("calls:\n")
+                        .append(String.join("\n", Backtrace.of(vcpu.state(), view, OTHER_FRAMES)))
+                        .append('\n');
+            }
+        }
+        return s.toString();
     }
 
     /** What the guest's kernel said when it panicked, or {@code otherwise}. On the thread that stops the domain. */
@@ -228,6 +277,7 @@ public final class Inspector {
                 processor,
                 state,
                 view,
+                () -> others(id),
                 detail.cause(),
                 DEBUG);
     }

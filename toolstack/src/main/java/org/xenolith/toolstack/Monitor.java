@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalLong;
+import java.util.function.Function;
 import org.xenolith.abi.EventChannelOp;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.hypervisor.HypercallException;
@@ -63,8 +64,8 @@ public final class Monitor implements AutoCloseable {
 
     private final List<Command> commands = List.of(
             new Command("help h ?", "", "this list", this::help),
-            new Command("registers r", "", "the registers of the chosen processor", a -> registers()),
-            new Command("backtrace bt", "", "who called whom; ? marks what may be a leftover", a -> backtrace()),
+            new Command("registers r", "[all]", "the registers of the chosen processor, or of all", this::registers),
+            new Command("backtrace bt", "[all]", "who called whom; ? marks what may be a leftover", this::backtrace),
             new Command("disassemble u", "[ADDRESS] [COUNT]", "instructions, from rip by default", this::disassemble),
             new Command("x", "ADDRESS [BYTES]", "memory by linear address", this::dumpLinear),
             new Command("xp", "ADDRESS [BYTES]", "memory by guest-physical address", this::dumpPhysical),
@@ -84,6 +85,7 @@ public final class Monitor implements AutoCloseable {
             new Command(
                     "engine", "[NAME]", "who executes the instructions; interpret, translate or verify", this::engine),
             new Command("cpu", "[NUMBER]", "chooses a processor", this::chooseCpu),
+            new Command("vcpus", "[COUNT]", "what all processors do; with COUNT, asks for so many online", this::vcpus),
             new Command("step s", "[COUNT]", "executes instructions, and pauses", this::step),
             new Command("pause", "", "stops the guest until 'continue'", a -> pause()),
             new Command("continue c", "", "lets the guest run", a -> resume()),
@@ -190,12 +192,42 @@ public final class Monitor implements AutoCloseable {
                 .toString();
     }
 
-    private String registers() {
-        return Registers.format(state(), view());
+    private String registers(List<String> arguments) {
+        return each(arguments, state -> Registers.format(state, view()));
     }
 
-    private String backtrace() {
-        return String.join("\n", Backtrace.of(state(), view(), FRAMES)) + "\n";
+    private String backtrace(List<String> arguments) {
+        return each(arguments, state -> String.join("\n", Backtrace.of(state, view(), FRAMES)) + "\n");
+    }
+
+    /** What there is to say about the chosen processor, or about each one. */
+    private String each(List<String> arguments, Function<VcpuState, String> text) {
+        if (arguments.isEmpty()) {
+            return text.apply(state());
+        }
+        if (!arguments.getFirst().equals("all")) {
+            throw new Mistake("'" + arguments.getFirst() + "': say 'all', or nothing for processor " + cpu);
+        }
+        StringBuilder s = new StringBuilder();
+        for (Vcpu vcpu : inspector.domain().vcpus()) {
+            s.append(inspector.summary(vcpu)).append('\n').append(text.apply(vcpu.state()));
+        }
+        return s.toString();
+    }
+
+    private String vcpus(List<String> arguments) {
+        if (!arguments.isEmpty()) {
+            try {
+                domain.setVcpus(count(arguments, 0, 0, Integer.MAX_VALUE));
+            } catch (IllegalArgumentException e) {
+                throw new Mistake(e.getMessage());
+            }
+        }
+        StringBuilder s = new StringBuilder();
+        for (Vcpu vcpu : inspector.domain().vcpus()) {
+            s.append(inspector.summary(vcpu)).append('\n');
+        }
+        return s.toString();
     }
 
     private String disassemble(List<String> arguments) {

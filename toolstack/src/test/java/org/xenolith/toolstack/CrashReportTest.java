@@ -42,6 +42,20 @@ class CrashReportTest {
     }
 
     @Test
+    void theOtherProcessorsAreInTheReport() throws Exception {
+        try (Domain domain = Domain.create(DomainConfig.of(TinyKernel.write(directory, TinyKernel.TRIPLE_FAULT))
+                .memoryBytes(16 << 20)
+                .vcpus(3)
+                .build())) {
+            domain.start();
+            DomainOutcome.Crash crash = (DomainOutcome.Crash) domain.await();
+            assertThat(crash.report())
+                    .contains("virtual CPU 0 of 3", "processor 1: offline at", "processor 2: offline at")
+                    .doesNotContain("processor 0:");
+        }
+    }
+
+    @Test
     void aPanicHasAReportToo() throws Exception {
         try (Domain domain = start(TinyKernel.PANIC)) {
             DomainOutcome.Panic panic = (DomainOutcome.Panic) domain.await();

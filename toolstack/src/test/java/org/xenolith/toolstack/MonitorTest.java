@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -124,6 +125,44 @@ class MonitorTest {
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageStartingWith("the engine verify compares");
         }
+    }
+
+    @Test
+    void allProcessorsAreShownAndAskedForThroughXenstore() throws Exception {
+        Path kernel = TinyKernel.write(directory, TinyKernel.SPIN);
+        try (Domain domain = Domain.create(DomainConfig.of(kernel)
+                .memoryBytes(16 << 20)
+                .vcpus(2)
+                .maxVcpus(3)
+                .build())) {
+            domain.start();
+            runOn(domain);
+            Monitor monitor = domain.monitor();
+            assertThat(monitor.execute("vcpus").lines())
+                    .hasSize(3)
+                    .anyMatch(line -> line.startsWith("processor 0: running at 0x10000"))
+                    .anyMatch(line -> line.startsWith("processor 2: offline at "));
+            assertThat(monitor.execute("xs /local/domain/1/cpu")).contains("online", "offline");
+            assertThat(availability(domain)).containsExactly("online", "online", "offline");
+            monitor.execute("vcpus 3");
+            assertThat(availability(domain)).containsExactly("online", "online", "online");
+            monitor.execute("vcpus 1");
+            assertThat(availability(domain)).containsExactly("online", "offline", "offline");
+            for (String wrong : new String[] {"vcpus 0", "vcpus 4"}) {
+                assertThat(monitor.execute(wrong)).endsWith("give 1 to 3, this guest's maximum\n");
+            }
+            assertThat(availability(domain)).containsExactly("online", "offline", "offline");
+            assertThat(monitor.execute("r all")).contains("processor 0: running", "processor 2: offline");
+            assertThat(monitor.execute("bt all").lines().filter(l -> l.startsWith("processor ")))
+                    .hasSize(3);
+            assertThat(monitor.execute("r some")).isEqualTo("'some': say 'all', or nothing for processor 0\n");
+        }
+    }
+
+    private static List<String> availability(Domain domain) {
+        return Stream.of(0, 1, 2)
+                .map(cpu -> domain.store().read("/local/domain/1/cpu/" + cpu + "/availability", ""))
+                .toList();
     }
 
     @Test

@@ -24,6 +24,8 @@ final class AccessPlan {
     static final int MOST_GROUPS = 8;
     /** Bytes that a group may span: the more, the more often they cross a page. */
     private static final int MOST_BYTES = 128;
+    /** Displacements of a group: so far from the ends of an int that distances between them never wrap. */
+    private static final long MOST_DISPLACEMENT = 1 << 29;
 
     private static final int RSP = VcpuState.RSP * 8;
     private static final int ALL = 0xFFFF;
@@ -94,7 +96,7 @@ final class AccessPlan {
         final boolean write;
         final boolean aligned;
         /** What the stack pointer has moved by before it, when that is the base. */
-        private int moved;
+        private long moved;
 
         Group group;
         boolean leads;
@@ -108,14 +110,14 @@ final class AccessPlan {
 
         /** Displacement of the group's first byte from the registers as they are at this access. */
         int groupDisplacement() {
-            return group.begin() - moved;
+            return Math.toIntExact(group.begin() - moved);
         }
     }
 
     private final Emission e;
     private final List<List<Access>> accesses = new ArrayList<>();
     private final List<Group> groups = new ArrayList<>();
-    private int moved;
+    private long moved;
 
     AccessPlan(Emission e) {
         this.e = e;
@@ -168,7 +170,11 @@ final class AccessPlan {
             return;
         }
         a.moved = p.base() == RSP ? moved : 0;
-        int displacement = p.displacement() + a.moved;
+        if (Math.abs((long) p.displacement()) > MOST_DISPLACEMENT
+                || Math.abs(p.displacement() + a.moved) > MOST_DISPLACEMENT) {
+            return;
+        }
+        int displacement = (int) (p.displacement() + a.moved);
         for (Group group : groups) {
             if (group.takes(a, displacement)) {
                 group.add(a, displacement);
@@ -193,8 +199,8 @@ final class AccessPlan {
         return switch (entry.shape()) {
             case SAME, ENCODED, DIVIDE, JMP_INDIRECT -> operand == null ? List.of() : List.of(operand);
             case PUSH, CALL_INDIRECT -> operand == null ? List.of(push) : List.of(operand, push);
-            case PUSH_IMMEDIATE, CALL, PUSH_FLAGS -> List.of(push);
-            case POP, RET, POP_FLAGS -> List.of(pop);
+            case PUSH_IMMEDIATE, CALL, CALL_ON, PUSH_FLAGS -> List.of(push);
+            case POP, RET, RET_ON, POP_FLAGS -> List.of(pop);
             default -> List.of();
         };
     }
@@ -217,12 +223,7 @@ final class AccessPlan {
 
     /** Closes the groups whose registers an instruction changes, and follows the stack pointer. */
     private void move(Insn i, Entry entry) {
-        int by = switch (entry.shape()) {
-            case PUSH, PUSH_IMMEDIATE, PUSH_FLAGS -> -8;
-            case POP, POP_FLAGS -> 8;
-            case SAME, LEA -> constantMove(i);
-            default -> 0;
-        };
+        long by = stackMove(i, entry);
         int written = written(i, entry);
         if (by != 0) {
             boolean popped = entry.shape() == Emitted.Shape.POP && i.rm == VcpuState.RSP;
@@ -240,18 +241,29 @@ final class AccessPlan {
         }
     }
 
+    /** What an instruction adds to the stack pointer, as far as that is a constant; else 0. */
+    static long stackMove(Insn i, Entry entry) {
+        return switch (entry.shape()) {
+            case PUSH, PUSH_IMMEDIATE, PUSH_FLAGS, CALL_ON -> -8;
+            case POP, POP_FLAGS -> 8;
+            case RET_ON -> BranchEmitter.popped(i);
+            case SAME, LEA -> constantMove(i);
+            default -> 0;
+        };
+    }
+
     private static boolean uses(int register, int written) {
         return register < VcpuState.GPR + 16 * 8 && (written >>> register / 8 & 1) != 0;
     }
 
     /** What ADD, SUB or LEA with a constant adds to the stack pointer; 0 when it is none of these. */
-    private static int constantMove(Insn i) {
+    private static long constantMove(Insn i) {
         if (i.operandSize != 3) {
             return 0;
         }
         if (i.row.semantics.equals("Moves.lea")) {
             boolean own = i.reg == VcpuState.RSP && i.mem.base() == RSP && i.mem.index() == VcpuState.ZERO;
-            return own ? (int) i.mem.displacement() : 0;
+            return own ? i.mem.displacement() : 0;
         }
         boolean immediate = i.mem == null
                 && i.rm == VcpuState.RSP
@@ -262,8 +274,8 @@ final class AccessPlan {
             return 0;
         }
         return switch (i.row.semantics) {
-            case "Arithmetic.add" -> (int) i.imm;
-            case "Arithmetic.sub" -> -(int) i.imm;
+            case "Arithmetic.add" -> i.imm;
+            case "Arithmetic.sub" -> -i.imm;
             default -> 0;
         };
     }
@@ -271,8 +283,8 @@ final class AccessPlan {
     /** General registers that an instruction may write, a bit each. */
     private static int written(Insn i, Entry entry) {
         return switch (entry.shape()) {
-            case NOTHING, FPU_CONTROL, CLI, STI, CLD, SWAPGS -> 0;
-            case PUSH, PUSH_IMMEDIATE, PUSH_FLAGS, POP_FLAGS, CALL -> 1 << VcpuState.RSP;
+            case NOTHING, BRANCH_ON, FPU_CONTROL, CLI, STI, CLD, SWAPGS -> 0;
+            case PUSH, PUSH_IMMEDIATE, PUSH_FLAGS, POP_FLAGS, CALL, CALL_ON, RET_ON -> 1 << VcpuState.RSP;
             case POP -> 1 << VcpuState.RSP | 1 << i.rm;
             case LEA -> 1 << i.reg;
             case BARE -> RAX_RDX;

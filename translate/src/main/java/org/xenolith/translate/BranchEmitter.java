@@ -28,11 +28,49 @@ final class BranchEmitter {
         e.goOn(e.start + i.next + i.imm);
     }
 
+    /**
+     * Inside a trace.
+     *
+     * @param onward where that goes on, counted from the block's start
+     */
+    void conditionalOn(Insn i, int onward) {
+        int condition = i.opcode & 15;
+        if (onward == i.next) {
+            e.branchOut(condition, e.start + i.next + i.imm);
+        } else {
+            e.branchOut(condition ^ 1, (long) e.start + i.next);
+        }
+    }
+
+    /** Inside a trace that goes on at the target. */
+    void callOn(Insn i) {
+        pushReturn(i);
+    }
+
+    /** Inside a trace that goes on behind the call that it came from; any other return is the interpreter's. */
+    void retOn(Insn i, int onward) {
+        e.probe(Place.stack(0), 8, false);
+        e.clobber();
+        e.at(0, 3, Assembler.MAP_1, 0x8B, T0);
+        a.load(3, T1, STATE, Context.PAGE);
+        a.lea(T1, T1, Assembler.NONE, 0, e.start + onward);
+        int refuse = e.refuse();
+        a.alu(Assembler.CMP, 3, T1, T0);
+        a.jcc(Assembler.NE, refuse);
+        a.lea(SP, SP, Assembler.NONE, 0, popped(i));
+    }
+
+    /** What RET adds to the stack pointer. */
+    static int popped(Insn i) {
+        return 8 + (i.row.operands.isEmpty() ? 0 : (int) i.imm & 0xffff);
+    }
+
     void jump(Insn i) {
         e.goOn(e.start + i.next + i.imm);
     }
 
     void call(Insn i) {
+        e.settle();
         pushReturn(i);
         e.goOn(e.start + i.next + i.imm);
     }
@@ -45,6 +83,7 @@ final class BranchEmitter {
     void callIndirect(Insn i) {
         target(i);
         a.store(3, STATE, Context.TEMP, T0);
+        e.settle();
         pushReturn(i);
         a.load(3, T0, STATE, Context.TEMP);
         e.indirect();
@@ -55,7 +94,7 @@ final class BranchEmitter {
         e.probe(Place.stack(0), 8, false);
         e.at(0, 3, Assembler.MAP_1, 0x8B, T0);
         refuseNonCanonical();
-        a.lea(SP, SP, Assembler.NONE, 0, 8 + (i.row.operands.isEmpty() ? 0 : (int) i.imm & 0xffff));
+        a.lea(SP, SP, Assembler.NONE, 0, popped(i));
         e.indirect();
     }
 
@@ -86,7 +125,6 @@ final class BranchEmitter {
     }
 
     private void pushReturn(Insn i) {
-        e.settle();
         e.probe(Place.stack(-8), 8, true);
         a.load(3, T0, STATE, Context.PAGE);
         a.lea(T0, T0, Assembler.NONE, 0, e.start + i.next);

@@ -14,6 +14,7 @@ import org.xenolith.cpu.VcpuState;
  *   +0x12 u8   what the last exit stored (HELD)          +0x48 u64 a value across a probe, +0x50 another
  *   +0x14 i32  exit word                                 +0x58 u64 FXSAVE image for x87 code
  *   +0x18 u64  linear address of the running code page   +0x60 u64 TLB table of instruction fetches
+ *   +0x78 i64  instructions charged and not executed, of a trace that was left under LockStep
  *   +0x20 u16  flags: low byte OF, high byte as LAHF     +0x68 u64 block table by host address
  *   +0x13 u8   AF of the flags is undefined
  *   +0x24 u32  MXCSR of the host                         +0x70 u64 journal of the jump cache
@@ -51,6 +52,7 @@ final class Context {
     static final int FETCH_TABLE = 0x60;
     static final int BLOCKS = 0x68;
     static final int JOURNAL = 0x70;
+    static final int SPARED = 0x78;
 
     static final int USER = 0x80;
     static final int SUPERVISOR = 0xA0;
@@ -85,7 +87,10 @@ final class Context {
     /** RDTSC and RDTSCP: Java puts the time into the state block. */
     static final int TIME = 9;
 
-    static final int REASONS = 10;
+    /** PAUSE on a machine with several processors: Java may give the host's processor away. */
+    static final int PAUSE = 10;
+
+    static final int REASONS = 11;
 
     /** In place of a size: the bytes of a group, whose number is in {@link #TARGET}. */
     static final int GROUP = 7;

@@ -58,6 +58,15 @@ final class Emission {
             long call,
             int groupBytes) {}
 
+    /**
+     * A way out of the middle of a trace: behind the block, and goes on elsewhere.
+     *
+     * @param save the flags are in the host's alone
+     * @param charged instructions of the trace that are not executed
+     * @param to offset in the page
+     */
+    private record Side(int label, boolean save, Auxiliary auxiliary, X87Note note, int charged, long to) {}
+
     /** The last x87 instruction, whose address and opcode are not in the state block yet. */
     record X87Note(int offset, int opcode) {}
 
@@ -66,6 +75,7 @@ final class Emission {
     final List<Insn> insns = new ArrayList<>();
     final List<Entry> entries = new ArrayList<>();
     private final List<Aside> asides = new ArrayList<>();
+    private final List<Side> sides = new ArrayList<>();
 
     /** Offset of the block in its page, and the instruction that is being emitted. */
     int start;
@@ -73,6 +83,9 @@ final class Emission {
     int index;
 
     private final boolean exact;
+    /** Nothing is executed behind a trace that is left: see {@link LockStep}. */
+    boolean single;
+
     private boolean inHost;
     private boolean inSlot;
     /** AF of the flags now; KEPT from the slot means that {@link Context#AF_CLEARED} knows. */
@@ -107,6 +120,7 @@ final class Emission {
         insns.clear();
         entries.clear();
         asides.clear();
+        sides.clear();
         inHost = false;
         inSlot = true;
         elided = null;
@@ -193,6 +207,23 @@ final class Emission {
 
     /** Emits everything that was put aside. */
     void asides() {
+        for (Side side : sides) {
+            a.bind(side.label);
+            if (side.save) {
+                emitSave(side.auxiliary);
+            }
+            inSlot = true;
+            note = side.note;
+            if (side.charged != 0) {
+                if (single) {
+                    a.storeImmediate(3, STATE, Context.BUDGET, 0);
+                    a.storeImmediate(3, STATE, Context.SPARED, side.charged);
+                } else {
+                    a.aluMemoryImmediate(Assembler.ADD, 3, STATE, Context.BUDGET, side.charged);
+                }
+            }
+            goOn(side.to);
+        }
         for (Aside aside : asides) {
             a.bind(aside.label);
             if (aside.flags != null) {
@@ -235,9 +266,7 @@ final class Emission {
     /** Puts the flags into the slot, for code that leaves. */
     void save() {
         if (!inSlot) {
-            if (!inHost) {
-                throw new IllegalStateException("flags are needed that were dead");
-            }
+            inHostAgain();
             emitSave(auxiliary);
             inSlot = true;
         }
@@ -330,11 +359,23 @@ final class Emission {
         }
     }
 
-    /** Brings the flags into the host's; destroys T0. */
+    /** Flags that are not in the slot are in the host's, computed again if need be. */
+    private void inHostAgain() {
+        if (!inHost) {
+            if (elided == null) {
+                throw new IllegalStateException("flags are needed that were dead");
+            }
+            compute(elided);
+            inHost = true;
+        }
+    }
+
+    /** Brings the flags into the host's; destroys T0, and T1 when they are computed again. */
     void need() {
         if (!inHost) {
             if (!inSlot) {
-                throw new IllegalStateException("flags are needed that were dead");
+                inHostAgain();
+                return;
             }
             a.mov(3, T0, Assembler.RAX);
             a.rm(0, 2, Assembler.MAP_0F, 0xB7, Assembler.RAX, STATE, Assembler.NONE, 0, Context.FLAGS);
@@ -397,11 +438,23 @@ final class Emission {
         return shadowed ? Context.shadowed(exit) : exit;
     }
 
-    /** A label; who jumps there with the flags saved has the current instruction executed by the interpreter. */
+    /**
+     * A label; who jumps there has the current instruction executed by the interpreter. The host's flags have been given up
+     * before, by {@link #clobber} at least.
+     */
     int refuse() {
         int label = a.label();
-        asides.add(new Aside(label, exit(Context.INTERPRET, 0, 1), null, -1, null, note, 0, 0, 0));
+        FlagRecipe flags = inSlot ? null : elided;
+        asides.add(new Aside(label, exit(Context.INTERPRET, 0, 1), null, -1, flags, note, 0, 0, 0));
         return label;
+    }
+
+    /** Leaves the trace when a condition holds, for an offset of the page or of a page beside it. */
+    void branchOut(int condition, long to) {
+        need();
+        int label = a.label();
+        a.jcc(condition, label);
+        sides.add(new Side(label, !inSlot, auxiliary, note, insns.size() - index - 1, to));
     }
 
     /** Nothing of the block stays in host registers alone. */

@@ -35,11 +35,17 @@ final class Emitted {
         LEAVE,
         DIVIDE,
         JCC,
+        /** JCC inside a trace: one way goes on in it, the other one leaves. */
+        BRANCH_ON,
         JMP,
         CALL,
+        /** CALL inside a trace, which goes on where it leads. */
+        CALL_ON,
         JMP_INDIRECT,
         CALL_INDIRECT,
         RET,
+        /** RET inside a trace, which goes on behind the CALL in it. */
+        RET_ON,
         CLI,
         STI,
         PUSH_FLAGS,
@@ -48,6 +54,7 @@ final class Emitted {
         SYSCALL,
         SYSRET,
         TIME,
+        PAUSE,
         SEGMENT_READ,
         CONTROL_READ,
         BIT_STRING,
@@ -85,6 +92,18 @@ final class Emitted {
     record Entry(Shape shape, Effect effect, int fpu, String feature) {
         Entry(Shape shape, Effect effect) {
             this(shape, effect, 0, null);
+        }
+
+        /** The same inside a trace that goes on behind it. */
+        Entry on() {
+            Shape on = switch (shape) {
+                case JCC -> Shape.BRANCH_ON;
+                case JMP -> Shape.NOTHING;
+                case CALL -> Shape.CALL_ON;
+                case RET -> Shape.RET_ON;
+                default -> throw new IllegalStateException(shape + " in the middle of a trace");
+            };
+            return new Entry(on, effect, fpu, feature);
         }
 
         private Entry with(Effect other) {
@@ -181,6 +200,7 @@ final class Emitted {
             Map.entry("Moves.xchgAcc", new Entry(Shape.ACC_EXCHANGE, Effect.NONE)),
             Map.entry("Moves.cbw", new Entry(Shape.BARE, Effect.NONE)),
             Map.entry("Moves.cwd", new Entry(Shape.BARE, Effect.NONE)),
+            Map.entry("SystemInsns.pause", new Entry(Shape.PAUSE, Effect.NONE)),
             Map.entry("Moves.nop", new Entry(Shape.NOTHING, Effect.NONE)),
             Map.entry("Moves.nopModrm", new Entry(Shape.NOTHING, Effect.NONE)),
             Map.entry("FlagInsns.cmc", new Entry(Shape.BARE, Effect.CHANGES)),

@@ -49,10 +49,14 @@ record FlagRecipe(How how, int w, int a, int b, long immediate) {
         for (int j = index + 1; j < insns.size(); j++) {
             Insn i = insns.get(j);
             Effect effect = entries.get(j).effect();
-            if (entries.get(j).shape().ends() || effect == Effect.READS || effect == Effect.CHANGES) {
+            if (entries.get(j).shape().ends()) {
                 return null;
             }
-            if (effect == Effect.SETS) {
+            boolean reads = effect == Effect.READS || effect == Effect.CHANGES;
+            if (reads && !canCompute(i, entries.get(j))) {
+                return null;
+            }
+            if (effect == Effect.SETS || effect == Effect.CHANGES) {
                 return recipe;
             }
             if (changes(i, entries.get(j), recipe.a) || recipe.b >= 0 && changes(i, entries.get(j), recipe.b)) {
@@ -60,6 +64,15 @@ record FlagRecipe(How how, int w, int a, int b, long immediate) {
             }
         }
         return null;
+    }
+
+    /** Whether there are registers to compute with at the moment when an instruction reads flags: not behind a probe. */
+    private static boolean canCompute(Insn i, Entry entry) {
+        return i.mem == null
+                && switch (entry.shape()) {
+                    case SAME, BARE, BRANCH_ON -> true;
+                    default -> false;
+                };
     }
 
     private static FlagRecipe of(Insn i) {
@@ -113,9 +126,9 @@ record FlagRecipe(How how, int w, int a, int b, long immediate) {
     /** Whether an instruction without effect on flags changes a guest register. */
     private static boolean changes(Insn i, Entry entry, int n) {
         return switch (entry.shape()) {
-            case NOTHING -> false;
+            case NOTHING, BRANCH_ON -> false;
             case LEA -> i.reg == n;
-            case PUSH, PUSH_IMMEDIATE -> n == VcpuState.RSP;
+            case PUSH, PUSH_IMMEDIATE, CALL_ON, RET_ON -> n == VcpuState.RSP;
             case POP -> n == VcpuState.RSP || i.rm == n;
             case LEAVE -> n == VcpuState.RSP || n == VcpuState.RBP;
             case X87 -> i.mem == null && i.row.semantics.equals("X87Control.fnstsw") && n == 0;

@@ -45,6 +45,8 @@ final class LockStep implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
     /** State as it was before the block. */
     private final long before = arena.allocate(COMPARED, 64).address();
+    /** State as translated code made it, while the interpreter uses the state block. */
+    private final long after = arena.allocate(COMPARED, 64).address();
     /** State as the interpreter made it. */
     private final MemorySegment interpreted = arena.allocate(COMPARED, 64);
 
@@ -65,6 +67,7 @@ final class LockStep implements AutoCloseable {
 
     /** Runs and compares the block at rip, or lets the interpreter go on; null to continue. */
     VcpuExit step(long left) {
+        engine.sample(state.rip());
         TranslatedBlock block = engine.blockAt(state.rip());
         if (block == null) {
             return engine.handBack(1, left);
@@ -83,7 +86,7 @@ final class LockStep implements AutoCloseable {
         long undefinedFlags = 0;
         long kills = engine.kills();
         for (int round = 0; round < ROUNDS; round++) {
-            int done = interpret(limit);
+            int done = interpret(block, limit, false);
             if (kills != engine.kills()) {
                 block = engine.blockAt(state.rip());
                 if (block == null || block.instructions != length) {
@@ -93,6 +96,10 @@ final class LockStep implements AutoCloseable {
             }
             int exit = engine.execute(block.code, length);
             int executed = (int) engine.lastExecuted();
+            if (executed < done) {
+                // A trace was left, or an instruction must be handed back.
+                done = again(block, executed);
+            }
             if (executed == done) {
                 boolean sameMemory = memory.matches();
                 if (sameMemory && sameState(0)) {
@@ -136,15 +143,24 @@ final class LockStep implements AutoCloseable {
         return inner.run(length);
     }
 
+    /** The trial anew, up to where translated code has stopped; what that has done stays. */
+    private int again(TranslatedBlock block, int limit) {
+        Raw.copy(c.base, after, COMPARED);
+        restore();
+        int done = interpret(block, limit, true);
+        restoreFrom(after);
+        return done;
+    }
+
     /** The trial: up to {@code limit} instructions in the interpreter. Returns how many it could execute. */
-    private int interpret(int limit) {
+    private int interpret(TranslatedBlock block, int limit, boolean again) {
         int outer = meter.begin(EngineMeter.Phase.INTERPRETER);
         // String instructions stop in the middle for an event; it can wait for the end of the trial.
         int events = Raw.getAndAndInt(c.base + VcpuState.EVENTS, 0);
-        c.beginTrial(memory);
+        c.beginTrial(memory, again);
         int done;
         try {
-            done = inner.attempt(limit);
+            done = attempt(block, limit);
         } finally {
             c.endTrial();
             state.raise(events);
@@ -154,6 +170,18 @@ final class LockStep implements AutoCloseable {
         Raw.putLong(expected + VcpuState.RETIRED, state.retired() + done);
         restore();
         meter.resume(outer);
+        return done;
+    }
+
+    /** Goes the way of a trace and not farther: behind it may be what must not be done twice. */
+    private int attempt(TranslatedBlock block, int limit) {
+        if (block.path == null) {
+            return inner.attempt(limit);
+        }
+        int done = 0;
+        while (done < limit && (state.rip() & 4095) == block.path[done] && inner.attempt(1) == 1) {
+            done++;
+        }
         return done;
     }
 
@@ -181,9 +209,13 @@ final class LockStep implements AutoCloseable {
 
     /** The state before the block, with the events that others have raised since. */
     private void restore() {
-        Raw.copy(before, c.base, VcpuState.EVENTS);
+        restoreFrom(before);
+    }
+
+    private void restoreFrom(long copy) {
+        Raw.copy(copy, c.base, VcpuState.EVENTS);
         int behind = VcpuState.EVENTS + Integer.BYTES;
-        Raw.copy(before + behind, c.base + behind, COMPARED - behind);
+        Raw.copy(copy + behind, c.base + behind, COMPARED - behind);
         // System calls change privilege.
         c.refresh();
     }

@@ -9,6 +9,7 @@ final class Statistics {
     long instructions;
 
     long blocks;
+    long traces;
     long killed;
     long flushes;
     long handedBack;
@@ -46,6 +47,7 @@ final class Statistics {
         line(s, faults, "of the misses raised a fault");
         line(s, unfilled, "of the misses had no memory behind them");
         line(s, blocks, "blocks translated");
+        line(s, traces, "traces of hot blocks");
         line(s, killed, "blocks overwritten by the guest");
         line(s, flushes, "times the code memory was full");
         if (compared > 0) {

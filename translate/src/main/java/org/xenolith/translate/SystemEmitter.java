@@ -188,6 +188,12 @@ final class SystemEmitter {
         }
     }
 
+    /** PAUSE where other processors are. */
+    void pause() {
+        e.clobberSaved();
+        e.service(Context.PAUSE);
+    }
+
     // ---------------------------------------------------------------- system calls
 
     /** SYSCALL with flags that are ordinary and a mask that clears what a kernel must not inherit. */

@@ -52,7 +52,7 @@ final class TranslatedPages {
         long frame = block.host & -4096L;
         boolean first = !hasCode(frame);
         Page page = page(frame);
-        page.chunks |= chunks((int) block.host & 4095, block.lengthInFrame());
+        page.chunks |= chunks(block.first, block.lengthInFrame());
         int bucket = bucket(block.host);
         block.nextInBucket = page.buckets[bucket];
         page.buckets[bucket] = block;
@@ -101,9 +101,9 @@ final class TranslatedPages {
             TranslatedBlock kept = null;
             for (TranslatedBlock b = page.buckets[i]; b != null; ) {
                 TranslatedBlock next = b.nextInBucket;
-                int at = (int) b.host & 4095;
+                int at = b.first;
                 if (b.dead) {
-                    // Killed through its tail.
+                    // Killed through its tail, or replaced by a trace.
                 } else if (at < offset + bytes && offset < at + b.lengthInFrame()) {
                     kill(b);
                 } else {

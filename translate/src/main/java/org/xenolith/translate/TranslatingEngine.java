@@ -39,6 +39,16 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private static final long OTHER_MODE_SLICE = 1 << 12;
     private static final int CANONICAL_SHIFT = 16;
     private static final int MOST_GROUP_FAILURES = 4;
+    /**
+     * Samples at which a block is made into a trace, and that into a better one when more is known about the ways that
+     * branches go. Slices end everywhere in proportion to time, so they are a profile for nothing.
+     */
+    private static final int[] HOT = {3, 20, 150};
+
+    /** What a guest can make Java remember is bounded: blocks that hand back at once are small, and code memory holds millions. */
+    private static final int MOST_BLOCKS = 1 << 19;
+
+    private static final int MOST_GROUPS_THAT_FAILED = 1 << 14;
 
     private final VcpuState state;
     private final Interpreter inner;
@@ -68,6 +78,12 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     private boolean due;
     private long kills;
+    /** Counts entries where traces are made of every other block that is entered; or -1. */
+    private int eager = -1;
+
+    /** Blocks made since code memory was last emptied. */
+    private int blocks;
+
     private final Statistics statistics = new Statistics();
 
     /**
@@ -91,7 +107,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         features.removeIf(name -> !inner.hasFeature(name));
         fpu = new HostFpu(c);
         trampolines = new Trampolines(memory, assembler, avx);
-        translator = new BlockTranslator(memory, trampolines, assembler, features, exact);
+        translator = new BlockTranslator(memory, trampolines, assembler, features, exact, c.isShared());
         c.setCodeWatch(new Watch(inner.codeWatch()));
         c.setHostAtomics(NativeAtomics.instance());
     }
@@ -119,10 +135,15 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
      * @param symbols names addresses in the report
      */
     void verify(boolean on, Disassembler.Symbols symbols) {
-        if (lockStep != null) {
+        boolean was = lockStep != null;
+        if (was) {
             lockStep.close();
         }
         lockStep = on ? new LockStep(this, inner, statistics, symbols) : null;
+        if (on != was) {
+            translator.single(on);
+            forget();
+        }
     }
 
     /** Changes whenever blocks go away, so that a block found before is not to be run. */
@@ -230,12 +251,85 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
 
     /** Runs translated code, or one hand-back; null to go on. */
     private VcpuExit translated(long left) {
+        if (eager >= 0) {
+            sample(state.rip());
+        }
         long code = find(state.rip());
         if (code == 0) {
             return handBack(1, left);
         }
         int exit = execute(code, Math.min(left, SLICE));
+        if (Context.reason(exit) == Context.HEAD) {
+            sample(state.rip());
+        }
         return leave(exit, left - lastExecuted);
+    }
+
+    /** For tests: makes traces of blocks that are not hot, along any way that branches can go. */
+    TranslatingEngine traceEagerly() {
+        eager = 0;
+        return this;
+    }
+
+    /** Code at a linear address was found running: makes a trace of it when that happens often. */
+    void sample(long rip) {
+        long frame = fetch(rip);
+        TranslatedBlock block = frame == 0 ? null : pages.find(frame + (rip & 4095));
+        if (block == null) {
+            return;
+        }
+        block.samples++;
+        boolean hot = block.attempts < HOT.length && block.samples >= HOT[block.attempts];
+        if (hot || eager >= 0 && (++eager & 1) == 0) {
+            block.attempts++;
+            trace(frame, block);
+        }
+    }
+
+    private void trace(long frame, TranslatedBlock block) {
+        if (block.instructions == 0 || block.tail != 0 || memory.room() < BLOCK_BYTES) {
+            return;
+        }
+        int outer = meter.begin(EngineMeter.Phase.TRANSLATION);
+        c.announceCode(frame);
+        if (!block.dead) {
+            TranslatedBlock trace = translator.trace(block, ways -> choose(frame, ways));
+            if (trace != null) {
+                statistics.traces++;
+                replace(block, trace);
+            }
+        }
+        meter.resume(outer);
+    }
+
+    /** Of the ways that have been taken, the hottest, or the first. */
+    private int choose(long frame, int[] ways) {
+        int chosen = -1;
+        int samples = -1;
+        for (int way : ways) {
+            TranslatedBlock block = pages.find(frame + way);
+            if (block != null && block.samples > samples) {
+                samples = block.samples;
+                chosen = way;
+            }
+        }
+        return eager >= 0 ? ways[eager++ % ways.length] : chosen;
+    }
+
+    /** Has everything that leads to a block lead to a trace that begins where it does. */
+    private void replace(TranslatedBlock block, TranslatedBlock trace) {
+        block.dead = true;
+        trace.samples = block.samples;
+        trace.attempts = block.attempts;
+        for (int i = 0; i < block.incomingCount; i++) {
+            trace.addIncoming(block.incoming[i]);
+            jump(block.incoming[i], trace.code);
+        }
+        // Jump caches lead to the block's head.
+        trace.addIncoming(block.code);
+        jump(block.code, trace.code);
+        table.put(trace);
+        pages.add(trace);
     }
 
     /**
@@ -248,6 +342,7 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     int execute(long code, long slice) {
         Raw.putLong(context + Context.TABLE, c.dataTable());
         Raw.putLong(context + Context.BUDGET, slice);
+        Raw.putLong(context + Context.SPARED, 0);
         Raw.putByte(context + Context.HELD, (byte) 0);
         Raw.putByte(context + Context.LOADABLE, (byte) fpu.loadable());
         Raw.putByte(context + Context.STORED, (byte) 0);
@@ -299,6 +394,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
             } else if (reason == Context.TIME) {
                 putTime();
                 code = resume(stored);
+            } else if (reason == Context.PAUSE) {
+                c.world.pause();
+                due = eventPending();
+                code = due ? 0 : resume(stored);
             } else if (reason == Context.FPU_X87) {
                 code = fpu.makeImage() ? Raw.getLong(context + Context.RESUME) : 0;
             } else {
@@ -308,7 +407,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
                 break;
             }
         }
-        lastExecuted = slice - Raw.getLong(context + Context.BUDGET) - Context.refund(exit);
+        lastExecuted = slice
+                - Raw.getLong(context + Context.BUDGET)
+                - Raw.getLong(context + Context.SPARED)
+                - Context.refund(exit);
         if (reason != Context.LOOKUP) {
             state.setRip(Raw.getLong(context + Context.PAGE) + Context.offset(exit));
         }
@@ -441,9 +543,11 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         TranslatedBlock block = pages.find(frame + offset);
         if (block == null) {
             int outer = meter.begin(EngineMeter.Phase.TRANSLATION);
-            if (memory.room() < BLOCK_BYTES) {
-                flush();
+            if (memory.room() < BLOCK_BYTES || blocks >= MOST_BLOCKS) {
+                statistics.flushes++;
+                forget();
             }
+            blocks++;
             do {
                 c.announceCode(frame);
                 block = translator.translate(frame, offset, () -> fetch((rip | 4095) + 1));
@@ -462,10 +566,10 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         return block;
     }
 
-    /** Forgets all translations, when code memory is full. */
-    private void flush() {
-        statistics.flushes++;
+    /** Forgets all translations: less than a millisecond, however much there is. */
+    private void forget() {
         kills++;
+        blocks = 0;
         pages.clear();
         table.clear();
         userJumps.clear();
@@ -478,15 +582,16 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
         long site = Raw.getLong(context + Context.RESUME) - Context.SITE_BYTES;
         long rip = Raw.getLong(context + Context.PAGE) + Context.offset(exit);
         long before = statistics.flushes;
-        long code = find(rip);
-        if (code != 0 && statistics.flushes == before) {
-            TranslatedBlock block = pages.find(c.fetchPage(rip) + Context.offset(exit));
-            if (block != null && block.code == code) {
-                block.addIncoming(site);
-                jump(site, code);
-            }
+        TranslatedBlock block = blockAt(rip);
+        if (block == null) {
+            return 0;
         }
-        return code;
+        jumps().put(rip, block.code);
+        if (statistics.flushes == before) {
+            block.addIncoming(site);
+            jump(site, block.code);
+        }
+        return block.code;
     }
 
     private void jump(long site, long target) {
@@ -573,6 +678,9 @@ public final class TranslatingEngine implements Engine, AutoCloseable {
     private void groupFailed(long rip) {
         long frame = fetch(rip);
         long host = frame + (rip & 4095);
+        if (groupFailures.size() >= MOST_GROUPS_THAT_FAILED) {
+            groupFailures.clear();
+        }
         if (frame != 0 && groupFailures.merge(host, 1, Integer::sum) == MOST_GROUP_FAILURES) {
             groupFailures.remove(host);
             translator.split(host);

@@ -62,7 +62,7 @@ record Undefined(long flags, boolean everything) {
         List<Insn> insns = new ArrayList<>();
         int position = 0;
         while (insns.size() < count) {
-            Insn insn = decoder.decode(block::at, position, 3);
+            Insn insn = decoder.decode(block::at, block.position(insns.size(), position), 3);
             if (insn == null) {
                 break;
             }

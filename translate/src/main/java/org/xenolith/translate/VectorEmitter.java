@@ -195,7 +195,10 @@ final class VectorEmitter {
                 || row.semantics.equals("X87Control.fnop");
     }
 
-    /** LDMXCSR and FLDCW: a value that leaves an exception unmasked is for the interpreter. */
+    /**
+     * LDMXCSR and FLDCW: a value that leaves an exception unmasked is for the interpreter. What is loaded is the copy that
+     * was looked at: another processor may change the operand in between.
+     */
     void control(Insn i) {
         boolean sse = i.row.map == Row.MAP_0F;
         e.clobberSaved();
@@ -203,14 +206,16 @@ final class VectorEmitter {
         int refuse = e.refuse();
         if (sse) {
             e.at(0, 2, Assembler.MAP_1, 0x8B, Emission.T0);
+            a.store(2, Emission.STATE, Context.TEMP, Emission.T0);
             a.aluImmediate(Assembler.AND, 2, Emission.T0, MXCSR_RESERVED | MXCSR_MASKS);
             a.aluImmediate(Assembler.CMP, 2, Emission.T0, MXCSR_MASKS);
         } else {
             e.at(0, 2, Assembler.MAP_0F, 0xB7, Emission.T0);
+            a.store(2, Emission.STATE, Context.TEMP, Emission.T0);
             a.aluImmediate(Assembler.AND, 2, Emission.T0, FCW_MASKS);
             a.aluImmediate(Assembler.CMP, 2, Emission.T0, FCW_MASKS);
         }
         a.jcc(Assembler.NE, refuse);
-        e.at(0, 2, i.row.map, i.opcode, i.row.digit);
+        a.rm(0, 2, i.row.map, i.opcode, i.row.digit, Emission.STATE, Assembler.NONE, 0, Context.TEMP);
     }
 }

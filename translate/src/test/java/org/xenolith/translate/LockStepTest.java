@@ -283,7 +283,7 @@ class LockStepTest {
         try (Arena arena = Arena.ofConfined()) {
             long at = arena.allocate(code.length + 16).address();
             Raw.copy(code, 0, at, code.length);
-            TranslatedBlock block = new TranslatedBlock(at, code.length, count, 0, 0);
+            TranslatedBlock block = new TranslatedBlock(at, (int) at & 4095, code.length, count, 0, null, 0);
             return Undefined.after(block, count, insn -> Emitted.of(insn, Set.of()));
         }
     }

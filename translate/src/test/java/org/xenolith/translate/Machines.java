@@ -45,7 +45,7 @@ final class Machines implements AutoCloseable {
      * @param exact the translator gives what the interpreter gives, also where the manuals leave that open
      */
     Machines(boolean translate, boolean exact) {
-        this(inner -> translate ? new TranslatingEngine(inner, exact, new CodeMemory(4 << 20)) : inner);
+        this(inner -> translate ? new TranslatingEngine(inner, exact, new CodeMemory(4 << 20)).traceEagerly() : inner);
     }
 
     Machines(SwitchableEngine.Choice choice) {
@@ -57,21 +57,25 @@ final class Machines implements AutoCloseable {
             memory.map(gfn, machine.allocateFrame(), true);
         }
         reset();
-        interpreter = new Interpreter(state, emptyWorld(state, () -> deviceAccesses++), memory);
+        interpreter = new Interpreter(state, emptyWorld(state, () -> deviceAccesses++, () -> {}), memory);
         engine = engines.apply(interpreter);
     }
 
     /** A world with nothing in it but a time-stamp counter that counts instructions. */
     static World emptyWorld(VcpuState state) {
-        return emptyWorld(state, () -> {});
+        return emptyWorld(state, () -> {}, () -> {});
     }
 
-    private static World emptyWorld(VcpuState state, Runnable deviceAccess) {
+    /** Such a world, which tells of accesses to devices and of PAUSE. */
+    static World emptyWorld(VcpuState state, Runnable deviceAccess, Runnable pause) {
         return (World) Proxy.newProxyInstance(
                 World.class.getClassLoader(), new Class<?>[] {World.class}, (self, method, arguments) -> {
                     Class<?> type = method.getReturnType();
                     if (method.getName().startsWith("mmio")) {
                         deviceAccess.run();
+                    }
+                    if (method.getName().equals("pause")) {
+                        pause.run();
                     }
                     if (method.getName().equals("timeStampCounter")) {
                         return state.retired();

@@ -24,7 +24,8 @@ class ProcessorTestsOnTheTranslatorTest {
 
     @BeforeAll
     static void translate() {
-        TestEngine.use(interpreter -> new TranslatingEngine(interpreter, false, new CodeMemory(CODE_BYTES)));
+        TestEngine.use(
+                interpreter -> new TranslatingEngine(interpreter, false, new CodeMemory(CODE_BYTES)).traceEagerly());
     }
 
     @AfterAll

@@ -78,7 +78,9 @@ final class ProgramMachine implements AutoCloseable {
         handlers();
         processor(user, random);
         Interpreter interpreter = new Interpreter(state, world, memory);
-        engine = translate ? new TranslatingEngine(interpreter, false, new CodeMemory(2 << 20)) : interpreter;
+        engine = translate
+                ? new TranslatingEngine(interpreter, false, new CodeMemory(2 << 20)).traceEagerly()
+                : interpreter;
     }
 
     private void tables(boolean user, SplittableRandom random) {

@@ -1,6 +1,7 @@
 package org.xenolith.translate;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.xenolith.translate.Assembler.CMP;
 import static org.xenolith.translate.Assembler.E;
 import static org.xenolith.translate.Assembler.LOCK;
 import static org.xenolith.translate.Assembler.MAP_0F;
@@ -33,6 +34,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Several processors on one memory: locked instructions are atomic, and loads and stores are ordered as on x86. */
 class SharedMemoryTest {
+    /** Number of ADC among the arithmetic instructions. */
+    private static final int ADC = 2;
+
     private static final int CARRY_IS_ONE = 0xF9;
     private static final int BELOW = 2;
     private static final int NOT_SIGNED = 9;
@@ -86,6 +90,30 @@ class SharedMemoryTest {
             assertThat(m.memory.read(DATA, 4)).isEqualTo(2L * rounds * kinds.length());
             assertThat(m.memory.read(DATA + 8, 8)).isEqualTo(3L * rounds * kinds.length());
             assertThat(m.memory.read(DATA + 16, 4)).isEqualTo((1L << kinds.length()) - 1);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"IT", "TT"})
+    void pauseIsToldToTheWorldAndChangesNothing(String kinds) {
+        int rounds = 3_000;
+        try (SmpMachine m = new SmpMachine(kinds).load((a, n) -> {
+            a.constant(RBX, 0);
+            repeat(a, RCX, rounds, () -> {
+                // The carry of the comparison survives PAUSE: rbx counts it.
+                a.constant(RAX, 1);
+                a.aluImmediate(CMP, 3, RAX, 2);
+                pause(a);
+                a.aluImmediate(ADC, 3, RBX, 0);
+            });
+            hlt(a);
+        })) {
+            m.run();
+            for (SmpMachine.Processor p : m.processors) {
+                // One more for each time that something else was due.
+                assertThat(p.pauses).isBetween(rounds, rounds + 100);
+                assertThat(p.state.gpr(RBX)).isEqualTo(rounds);
+            }
         }
     }
 
@@ -173,13 +201,13 @@ class SharedMemoryTest {
                 int failed = a.label();
                 int fine = a.label();
                 a.jcc(NE, failed);
-                a.alu(Assembler.CMP, 3, RSI, RDX);
+                a.alu(CMP, 3, RSI, RDX);
                 failIf(a, NE);
                 a.mov(3, RAX, RBX);
                 a.mov(3, RDX, RCX);
                 a.jmp(fine);
                 a.bind(failed);
-                a.alu(Assembler.CMP, 3, RSI, RDX);
+                a.alu(CMP, 3, RSI, RDX);
                 failIf(a, NE);
                 a.jmp(again);
                 a.bind(fine);
@@ -460,9 +488,9 @@ class SharedMemoryTest {
                 a.mov(3, RDX, RAX);
                 // rol rdx,16
                 bytes(a, 0x48, 0xC1, 0xC2, 16);
-                a.alu(Assembler.CMP, 3, RAX, RDX);
+                a.alu(CMP, 3, RAX, RDX);
                 failIf(a, NE);
-                a.aluImmediate(Assembler.CMP, 3, RAX, -1);
+                a.aluImmediate(CMP, 3, RAX, -1);
                 a.jcc(NE, loop);
             }
             hlt(a);

@@ -43,16 +43,19 @@ final class SmpMachine implements AutoCloseable {
         final Engine engine;
         private final ConcurrentLinkedQueue<Runnable> requests = new ConcurrentLinkedQueue<>();
         private volatile String failure;
+        /** PAUSE instructions; the processor's thread counts. */
+        int pauses;
 
         private final long slice;
 
         private Processor(int number, char kind, PhysicalToMachine memory, SharedCode shared) {
             slice = (number & 1) == 0 ? SLICE : SLICE * ODD;
             Machines.enterLongMode(state);
-            Interpreter interpreter = new Interpreter(state, Machines.emptyWorld(state), memory);
+            Interpreter interpreter =
+                    new Interpreter(state, Machines.emptyWorld(state, () -> {}, () -> pauses++), memory);
             interpreter.share(shared);
             if (kind == 'T') {
-                engine = new TranslatingEngine(interpreter, false, new CodeMemory(8 << 20));
+                engine = new TranslatingEngine(interpreter, false, new CodeMemory(8 << 20)).traceEagerly();
             } else {
                 if (kind == 'I') {
                     interpreter.cpu().setHostAtomics(NativeAtomics.instance());

@@ -11,11 +11,16 @@ $bb mount -t tmpfs tmpfs /dev/shm
 $bb mount -t tmpfs tmpfs /tmp
 if [ -e /bench/plan ]; then
     read -r seconds < /bench/seconds
+    read -r processors < /bench/processors
     while read -r name program; do
         echo "START $name"
-        /bench/$program --seconds "$seconds" "$name" < /dev/null || echo "FAILED $name ended with status $?"
+        /bench/$program --seconds "$seconds" --processors "$processors" "$name" < /dev/null || echo "FAILED $name ended with status $?"
     done < /bench/plan
 fi
 [ -e /bench/check.sh ] && $bb sh /bench/check.sh /bench/xcheck $bb
+if [ -e /bench/stress.sh ]; then
+    read -r seconds < /bench/seconds
+    $bb sh /bench/stress.sh "$seconds" /bench/xstress
+fi
 echo "XENOLITH-BENCH END"
 $bb poweroff -f

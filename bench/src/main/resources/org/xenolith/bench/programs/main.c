@@ -1,5 +1,5 @@
 /*
- * The driver of the benchmark programs: xbench [--seconds T] [--units N] [--list] name...
+ * The driver of the benchmark programs: xbench [--seconds T] [--units N] [--processors N] [--list] name...
  * For each name it prints two lines that the runner reads:
  *     BEGIN name
  *     RESULT name units seconds checksum
@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+int processors = 1;
 static const char *current = "-";
 
 static void say(const char *line) {
@@ -89,7 +90,7 @@ static const struct workload *const tables[] = {
     xz_workloads,
 #else
     integer_workloads, control_workloads, float_workloads, bulk_workloads, crypto_workloads, system_workloads,
-    code_workloads, stock_workloads,
+    code_workloads, stock_workloads, parallel_workloads,
 #endif
     NULL};
 
@@ -117,6 +118,21 @@ static void measure(const struct workload *w, double seconds, long units) {
     say(line);
 }
 
+/* A native run must not spread its pipes and threads over more processors than a guest has. */
+static void stay_on_some(void) {
+    cpu_set_t allowed, here;
+    if (processors < 1 || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+    CPU_ZERO(&here);
+    int cpu = sched_getcpu(), chosen = 0;
+    for (int i = 0; i < CPU_SETSIZE && chosen < processors; i++) {
+        int at = ((cpu < 0 ? 0 : cpu) + i) % CPU_SETSIZE;
+        if (!CPU_ISSET(at, &allowed)) continue;
+        CPU_SET(at, &here);
+        chosen++;
+    }
+    sched_setaffinity(0, sizeof here, &here);
+}
+
 int main(int argc, char **argv) {
     double seconds = 1.0;
     long units = 0;
@@ -129,15 +145,11 @@ int main(int argc, char **argv) {
             return 0;
         }
         if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc) seconds = atof(argv[++i]);
+        else if (strcmp(argv[i], "--processors") == 0 && i + 1 < argc) processors = atoi(argv[++i]);
         else if (strcmp(argv[i], "--units") == 0 && i + 1 < argc) units = atol(argv[++i]);
         else fail("bad option");
     }
-    /* A guest has one processor here; a native run must not spread its pipes and threads over more. */
-    cpu_set_t here;
-    CPU_ZERO(&here);
-    int cpu = sched_getcpu();
-    CPU_SET(cpu < 0 ? 0 : cpu, &here);
-    sched_setaffinity(0, sizeof here, &here);
+    stay_on_some();
     for (; i < argc; i++) {
         current = argv[i];
         const struct workload *w = find(argv[i]);

@@ -16,6 +16,9 @@ struct workload {
     void (*setup)(void); /* before the clock starts; may be null */
 };
 
+/* Processors that the program may use; 1 if nothing else was said. */
+extern int processors;
+
 /* Each source file ends with its table, closed by an entry without a name. */
 extern const struct workload integer_workloads[];
 extern const struct workload control_workloads[];
@@ -25,6 +28,7 @@ extern const struct workload crypto_workloads[];
 extern const struct workload system_workloads[];
 extern const struct workload code_workloads[];
 extern const struct workload stock_workloads[];
+extern const struct workload parallel_workloads[];
 extern const struct workload sql_workloads[];
 extern const struct workload xz_workloads[];
 

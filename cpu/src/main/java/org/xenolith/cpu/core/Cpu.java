@@ -835,7 +835,17 @@ public final class Cpu implements AutoCloseable {
      * <p>For semantics that load and store as data; what is not memory is the caller's to save.
      */
     public void beginTrial(TrialMemory memoryOnTrial) {
-        memoryOnTrial.clear();
+        beginTrial(memoryOnTrial, false);
+    }
+
+    /**
+     * The same.
+     *
+     * @param again repeats the last trial in this memory, or the first part of it, although guest memory may by now be what
+     *     the trial has made of it
+     */
+    public void beginTrial(TrialMemory memoryOnTrial, boolean again) {
+        memoryOnTrial.begin(again);
         trial = memoryOnTrial;
         refreshAccessClass();
     }

@@ -20,7 +20,9 @@ import org.xenolith.memory.Raw;
  *
  * A tag is the virtual page address. An access of {@code size} bytes at {@code va} hits when the tag equals
  * {@code (va + size - 1) & -4096}, which an access that crosses into the next page cannot. {@link #INVALID} never matches;
- * {@link #WATCHED} in a write tag sends stores to the slow path, which still finds the page here.
+ * {@link #WATCHED} in a write tag sends stores to the slow path, which still finds the page here. The bits below
+ * {@link #FREE} are 0 in every tag: translated code keeps these bits of the address in the comparison where an operand must be
+ * aligned.
  */
 public final class Tlb implements AutoCloseable {
     public static final int ENTRIES = 2048;
@@ -40,8 +42,11 @@ public final class Tlb implements AutoCloseable {
     /** Never filled: every access takes the slow path (alignment checks, data watchpoints). */
     public static final int CLOSED = 3;
 
-    static final long INVALID = 1;
-    static final long WATCHED = 2;
+    /** Largest alignment of an operand. */
+    private static final long FREE = 64;
+
+    static final long INVALID = FREE;
+    static final long WATCHED = FREE * 2;
 
     private static final int CODE_PAGES = 4096;
     private static final int CLASSES = 4;

@@ -47,12 +47,35 @@ public final class TrialMemory implements AutoCloseable {
 
     private int allocated;
 
+    /**
+     * Begins anew.
+     *
+     * @param again the same trial, on memory as it was the first time wherever that has stored
+     */
+    void begin(boolean again) {
+        if (again) {
+            rewind();
+        } else {
+            clear();
+        }
+    }
+
     /** Forgets everything. */
-    void clear() {
+    private void clear() {
         // From the last on, so that no chain is broken while it is still needed.
         while (count > 0) {
             slots[slot(frames[count - 1])] = 0;
             count--;
+        }
+    }
+
+    /** Makes what the trial has stored to be as it was. Guest memory may have changed since. */
+    private void rewind() {
+        for (int i = 0; i < count; i++) {
+            for (long left = lines[i]; left != 0; left &= left - 1) {
+                long offset = (long) Long.numberOfTrailingZeros(left) << LINE_SHIFT;
+                Raw.copy(olds[i] + offset, shadows[i] + offset, LINE);
+            }
         }
     }
 

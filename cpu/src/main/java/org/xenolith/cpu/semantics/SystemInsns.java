@@ -69,6 +69,10 @@ public final class SystemInsns {
         c.exit = VcpuExit.Halt.INSTANCE;
     }
 
+    public static void pause(Cpu c, Insn i) {
+        c.world.pause();
+    }
+
     private static void checkIopl(Cpu c) {
         if (c.cpl > c.iopl()) {
             throw c.generalProtection(0);

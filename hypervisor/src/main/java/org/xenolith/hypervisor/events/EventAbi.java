@@ -21,6 +21,6 @@ interface EventAbi {
     /** Clears the mask, and announces the port when it is pending. */
     void unmask(Port port);
 
-    /** Sets the queue; false when this ABI has no priorities. */
-    boolean setPriority(Port port, int priority);
+    /** Whether the guest has yet to take a port out of a queue. */
+    boolean isBusy(Port port);
 }

@@ -23,13 +23,21 @@ import org.xenolith.hypervisor.events.Port.State;
  * {@link HypercallException}.
  */
 public final class EventChannels {
+    /** Ports become valid by so many at a time. */
+    private static final int BUCKET = 64;
+
     private final Domain domain;
-    private final int maxPorts;
+    private final int maxPort;
     private final ReentrantLock lock = new ReentrantLock();
     private final TwoLevelAbi twoLevel;
     private EventAbi abi;
-    /** Index = port number; port 0 does not exist. */
-    private Port[] ports = new Port[64];
+    private boolean resetting;
+    private boolean dying;
+    /**
+     * Index = port number; grows by {@value #BUCKET}. Ports below its length are valid, in use or not; port 0 is reserved and
+     * always closed.
+     */
+    private Port[] ports = new Port[0];
     /** Ports of virtual interrupts, by target and number; global ones are under virtual CPU 0. */
     private final Map<Integer, Port> virqs = new HashMap<>();
 
@@ -37,11 +45,11 @@ public final class EventChannels {
      * The event channels of a new domain.
      *
      * @param sharedInfo host address of the domain's shared info page
-     * @param maxPorts highest number of ports, including port 0
+     * @param maxPort the highest port number that may be used
      */
-    public EventChannels(Domain domain, long sharedInfo, int maxPorts) {
+    public EventChannels(Domain domain, long sharedInfo, int maxPort) {
         this.domain = domain;
-        this.maxPorts = Math.min(maxPorts, EventFifo.PORTS);
+        this.maxPort = maxPort;
         twoLevel = new TwoLevelAbi(sharedInfo);
         abi = twoLevel;
     }
@@ -65,11 +73,11 @@ public final class EventChannels {
     public int bindInterdomain(Domain remote, int remotePort) {
         lockBoth(this, remote.eventChannels());
         try {
+            Port port = allocate();
             Port other = remote.eventChannels().find(remotePort);
             if (other == null || other.state != State.UNBOUND || other.remoteDomain != domain.id()) {
                 throw new HypercallException(Errno.EINVAL);
             }
-            Port port = allocate();
             port.state = State.INTERDOMAIN;
             port.remote = remote;
             port.remotePort = remotePort;
@@ -194,17 +202,11 @@ public final class EventChannels {
     /** What a port is, as EVTCHNOP_status tells. */
     public record Status(int state, int vcpu, int first, int second) {}
 
-    /** The status of a port. */
+    /** The status of a port; EINVAL for one that was never valid. */
     public Status status(int number) {
         lock.lock();
         try {
-            if (number <= 0 || number >= limit()) {
-                throw new HypercallException(Errno.EINVAL);
-            }
-            Port port = find(number);
-            if (port == null) {
-                return new Status(EventChannelOp.STATUS_CLOSED, 0, 0, 0);
-            }
+            Port port = valid(number);
             int vcpu = port.target.id();
             return switch (port.state) {
                 case FREE -> new Status(EventChannelOp.STATUS_CLOSED, vcpu, 0, 0);
@@ -240,32 +242,47 @@ public final class EventChannels {
         }
     }
 
-    /** Clears a port's mask and announces what is pending. */
+    /** Clears a port's mask and announces what is pending. For any valid port, in use or not. */
     public void unmask(int number) {
         lock.lock();
         try {
-            abi.unmask(existing(number));
+            abi.unmask(valid(number));
         } finally {
             lock.unlock();
         }
     }
 
-    /** Closes all ports and goes back to the two-level ABI. */
+    /**
+     * Closes all ports and goes back to the two-level ABI. EBUSY while another reset is under way, EAGAIN when a port was made
+     * meanwhile.
+     */
     public void reset() {
-        for (int number = 1; number < limit(); number++) {
-            boolean exists;
-            lock.lock();
-            try {
-                exists = find(number) != null;
-            } finally {
-                lock.unlock();
+        int count;
+        lock.lock();
+        try {
+            if (resetting) {
+                throw new HypercallException(Errno.EBUSY);
             }
-            if (exists) {
+            resetting = true;
+            count = ports.length;
+        } finally {
+            lock.unlock();
+        }
+        for (int number = 1; number < count; number++) {
+            try {
                 close(number);
+            } catch (HypercallException e) {
+                // It is closed already.
             }
         }
         lock.lock();
         try {
+            resetting = false;
+            for (Port port : ports) {
+                if (port != null && port.state != State.FREE) {
+                    throw new HypercallException(Errno.EAGAIN);
+                }
+            }
             if (abi instanceof FifoAbi fifo) {
                 fifo.release();
                 abi = twoLevel;
@@ -273,6 +290,18 @@ public final class EventChannels {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Closes all ports for good, lets go of the guest's memory, and refuses new ones. */
+    public void destroy() {
+        lock.lock();
+        try {
+            dying = true;
+            resetting = false;
+        } finally {
+            lock.unlock();
+        }
+        reset();
     }
 
     /** Sets up a virtual CPU's FIFO control block; the first one switches the domain to the FIFO ABI. */
@@ -324,13 +353,14 @@ public final class EventChannels {
     public void setPriority(int number, int priority) {
         lock.lock();
         try {
-            Port port = existing(number);
+            Port port = valid(number);
+            if (abi == twoLevel) {
+                throw new HypercallException(Errno.ENOSYS);
+            }
             if (priority < 0 || priority > EventFifo.PRIORITY_LEAST) {
                 throw new HypercallException(Errno.EINVAL);
             }
-            if (!abi.setPriority(port, priority)) {
-                throw new HypercallException(Errno.ENOSYS);
-            }
+            port.priority = priority;
         } finally {
             lock.unlock();
         }
@@ -478,8 +508,23 @@ public final class EventChannels {
         }
     }
 
-    private int limit() {
-        return Math.min(maxPorts, abi.ports());
+    /** A valid port, in use or not; EINVAL for others. */
+    private Port valid(int number) {
+        if (ports.length == 0) {
+            addBucket();
+        }
+        if (number < 0 || number >= ports.length) {
+            throw new HypercallException(Errno.EINVAL);
+        }
+        return ports[number];
+    }
+
+    private void addBucket() {
+        int first = ports.length;
+        ports = Arrays.copyOf(ports, first + BUCKET);
+        for (int number = first; number < ports.length; number++) {
+            ports[number] = new Port(number, domain.vcpus().getFirst());
+        }
     }
 
     private Port find(int number) {
@@ -496,18 +541,16 @@ public final class EventChannels {
     }
 
     private Port allocate() {
-        int limit = limit();
-        for (int number = 1; number < limit; number++) {
-            if (number == ports.length) {
-                ports = Arrays.copyOf(ports, Math.min(2 * ports.length, EventFifo.PORTS));
+        if (dying) {
+            throw new HypercallException(Errno.EINVAL);
+        }
+        for (int number = 1; number <= maxPort && number < abi.ports(); number++) {
+            if (number >= ports.length) {
+                addBucket();
             }
             Port port = ports[number];
-            if (port == null) {
-                port = new Port(number);
-                ports[number] = port;
-            }
-            if (port.state == State.FREE) {
-                port.target = domain.vcpus().getFirst();
+            // A port that is still in one of the guest's queues would come up there for its new purpose.
+            if (port.state == State.FREE && !abi.isBusy(port)) {
                 port.priority = EventFifo.PRIORITY_DEFAULT;
                 return port;
             }
@@ -521,6 +564,7 @@ public final class EventChannels {
         }
         abi.clear(port);
         port.state = State.FREE;
+        port.target = domain.vcpus().getFirst();
         port.remote = null;
         port.host = null;
     }

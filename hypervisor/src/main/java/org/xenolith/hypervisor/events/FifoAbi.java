@@ -92,17 +92,13 @@ final class FifoAbi implements EventAbi {
             port.pendingWithoutWord = true;
             return;
         }
-        Raw.getAndOrInt(word, EventFifo.PENDING);
-        link(port, word);
-    }
-
-    private void link(Port port, long word) {
-        if ((Raw.getIntVolatile(word) & (EventFifo.MASKED | EventFifo.LINKED)) != 0) {
-            return;
-        }
         Queues queue = queues.get(port.target);
         if (queue == null) {
             // The guest must set up the control block before it unmasks; it loses the event otherwise.
+            return;
+        }
+        Raw.getAndOrInt(word, EventFifo.PENDING);
+        if ((Raw.getIntVolatile(word) & (EventFifo.MASKED | EventFifo.LINKED)) != 0) {
             return;
         }
         if ((Raw.getAndOrInt(word, EventFifo.LINKED) & EventFifo.LINKED) != 0) {
@@ -181,13 +177,13 @@ final class FifoAbi implements EventAbi {
         }
         Raw.getAndAndInt(word, ~EventFifo.MASKED);
         if ((Raw.getIntVolatile(word) & EventFifo.PENDING) != 0) {
-            link(port, word);
+            raise(port);
         }
     }
 
     @Override
-    public boolean setPriority(Port port, int priority) {
-        port.priority = priority;
-        return true;
+    public boolean isBusy(Port port) {
+        long word = word(port.number);
+        return word != 0 && (Raw.getIntVolatile(word) & EventFifo.LINKED) != 0;
     }
 }

@@ -40,7 +40,8 @@ final class Port {
     /** Raised while the FIFO array had no word for it. */
     boolean pendingWithoutWord;
 
-    Port(int number) {
+    Port(int number, Vcpu target) {
         this.number = number;
+        this.target = target;
     }
 }

@@ -64,7 +64,7 @@ final class TwoLevelAbi implements EventAbi {
     }
 
     @Override
-    public boolean setPriority(Port port, int priority) {
+    public boolean isBusy(Port port) {
         return false;
     }
 }

@@ -19,14 +19,16 @@ import org.xenolith.memory.Raw;
 /**
  * The grants that one domain gives, and the mappings of others' grants that it holds.
  *
- * <p>The table is guarded by this object's monitor, the mappings by that of {@link #mappings}. They are never held
+ * <p>The table is guarded by this object's monitor, the mappings by that of the {@link Maptrack}. They are never held
  * together with those of another domain: a mapping takes the grant first, and gives it back if the rest fails.
  */
 public final class GrantTable {
-    /** Mappings that a domain may hold. */
-    private static final int MAX_MAPPINGS = 1024 * 32;
     /** How often an entry is tried that the guest changes at the same time. */
     private static final int ATTEMPTS = 5;
+    /** Uses of one kind that a reference may have at a time: half of what Xen's counter of eight bits holds. */
+    private static final int MAX_USES = 128;
+
+    private static final int STATUS_MARKS = GrantEntry.READING | GrantEntry.WRITING;
 
     /** A page of the table, and where the guest sees it. */
     private static final class Frame {
@@ -38,42 +40,58 @@ public final class GrantTable {
         }
     }
 
-    /** A reference that is in use. */
+    /** A reference that is in use. Later uses get what the first one found, whatever the guest does to the entry. */
     private static final class Active {
+        final int by;
+        /** Whose memory the frame is: this domain's, but for a transitive grant. */
+        final GrantTable owner;
+
         final long gfn;
         final int mfn;
+        final int offset;
+        final int length;
+        /** Part of a page, or passed on: not to be mapped. */
+        final boolean copyOnly;
+        /** The reference behind a transitive one, or -1. */
+        final int behindRef;
+
         int readers;
         int writers;
 
-        Active(long gfn, int mfn) {
+        Active(int by, GrantTable owner, long gfn, int mfn, int offset, int length, boolean copyOnly, int behindRef) {
+            this.by = by;
+            this.owner = owner;
             this.gfn = gfn;
             this.mfn = mfn;
+            this.offset = offset;
+            this.length = length;
+            this.copyOnly = copyOnly;
+            this.behindRef = behindRef;
         }
     }
-
-    /** One use of a reference: what {@link #acquire} found. {@code offset} and {@code length} say which bytes are granted. */
-    record Access(int ref, long gfn, int mfn, boolean writable, int offset, int length) {}
-
-    private record Mapping(GrantTable granter, Access access, long gfn) {}
 
     private final Domain domain;
     private final DomainMemory memory;
     private final int maxFrames;
+    private final int maxVersion;
     private final List<Frame> frames = new ArrayList<>();
     private final List<Frame> statusFrames = new ArrayList<>();
     private final Map<Integer, Active> active = new HashMap<>();
     private int version = 1;
+    /** Uses that only version 2 has, and that keep the table from going back to version 1. */
+    private int version2Uses;
     /** The domain is gone; some of its frames may still be in use by others. */
     private boolean destroyed;
 
-    private final Map<Integer, Mapping> mappings = new HashMap<>();
-    private int nextHandle;
+    private final Maptrack maptrack;
 
     /** The table of a new domain, with one page. */
-    public GrantTable(Domain domain, int maxFrames) {
+    public GrantTable(Domain domain, GrantLimits limits) {
         this.domain = domain;
         this.memory = domain.memory();
-        this.maxFrames = maxFrames;
+        this.maxFrames = limits.maxFrames();
+        this.maxVersion = limits.maxVersion();
+        maptrack = new Maptrack(limits.maxMaptrackFrames());
         if (!grow(1)) {
             throw new IllegalStateException("no machine memory left for a grant table");
         }
@@ -106,11 +124,12 @@ public final class GrantTable {
                 return false;
             }
         }
-        return version == 1 || growStatus();
+        return version == 1 || growStatus(frames.size());
     }
 
-    private boolean growStatus() {
-        int needed = (entries() + GrantEntry.STATUS_PER_PAGE - 1) / GrantEntry.STATUS_PER_PAGE;
+    private boolean growStatus(int tablePages) {
+        int needed =
+                (tablePages * GrantEntry.V2_PER_PAGE + GrantEntry.STATUS_PER_PAGE - 1) / GrantEntry.STATUS_PER_PAGE;
         while (statusFrames.size() < needed) {
             if (!addFrame(statusFrames)) {
                 return false;
@@ -128,24 +147,30 @@ public final class GrantTable {
         return true;
     }
 
+    /** Only entries with a status word can be used: a table may grow without its status words when memory ends. */
     private int entries() {
-        return frames.size() * (version == 1 ? GrantEntry.V1_PER_PAGE : GrantEntry.V2_PER_PAGE);
+        return version == 1
+                ? frames.size() * GrantEntry.V1_PER_PAGE
+                : Math.min(frames.size() * GrantEntry.V2_PER_PAGE, statusFrames.size() * GrantEntry.STATUS_PER_PAGE);
     }
 
     /** Shows a page of the table, or of its status words, at a guest frame; the table grows as needed. */
     public synchronized void mapFrame(long index, long gfn) {
         boolean status = version == 2 && (index & MemoryOp.GRANT_STATUS_INDEX) != 0;
         long number = status ? index & ~MemoryOp.GRANT_STATUS_INDEX : index;
-        if (number < 0 || number >= maxFrames) {
+        long pages = status ? (number + 1) * (GrantEntry.STATUS_PER_PAGE / GrantEntry.V2_PER_PAGE) : number + 1;
+        List<Frame> list = status ? statusFrames : frames;
+        if (number < 0 || number >= list.size() && (number >= maxFrames || pages > maxFrames || !grow((int) pages))) {
             throw new HypercallException(Errno.EINVAL);
         }
-        List<Frame> list = status ? statusFrames : frames;
-        if (number >= list.size() && (status || !grow((int) number + 1))) {
-            throw new HypercallException(status ? Errno.EINVAL : Errno.ENOMEM);
-        }
         Frame frame = list.get((int) number);
+        if (frame.gfn == gfn && memory.map().mfn(gfn) == frame.mfn) {
+            return;
+        }
+        if (!memory.mapForeign(gfn, frame.mfn, true, DomainMemory.Foreign.GRANT_TABLE)) {
+            throw new HypercallException(Errno.EINVAL);
+        }
         hide(frame);
-        memory.mapForeign(gfn, frame.mfn, true);
         frame.gfn = gfn;
     }
 
@@ -161,7 +186,8 @@ public final class GrantTable {
         List<Frame> list = status ? statusFrames : frames;
         long[] result = new long[Math.min(count, list.size())];
         for (int i = 0; i < result.length; i++) {
-            result[i] = list.get(i).gfn;
+            long gfn = list.get(i).gfn;
+            result[i] = gfn >= 0 && memory.map().mfn(gfn) == list.get(i).mfn ? gfn : -1;
         }
         return result;
     }
@@ -171,60 +197,86 @@ public final class GrantTable {
         return statusFrames.size();
     }
 
-    /** Changes the version of the entries: only while none is in use. The reserved references keep their content. */
+    /**
+     * Changes the version of the entries. ENOSYS when the domain may not have that version; EBUSY while a reference is in use
+     * that is not reserved, EAGAIN while a use needs version 2. The reserved references keep their content; ERANGE when
+     * version 1 cannot express it.
+     */
     public synchronized void setVersion(int newVersion) {
         if (newVersion != 1 && newVersion != 2) {
             throw new HypercallException(Errno.EINVAL);
         }
+        if (newVersion > maxVersion) {
+            throw new HypercallException(Errno.ENOSYS);
+        }
         if (newVersion == version) {
             return;
         }
-        if (!active.isEmpty()) {
-            throw new HypercallException(Errno.EBUSY);
+        for (int ref : active.keySet()) {
+            if (ref >= GrantEntry.RESERVED_REFS) {
+                throw new HypercallException(Errno.EBUSY);
+            }
         }
-        long base = memory.address(frames.getFirst().mfn);
-        long[] reserved = new long[GrantEntry.RESERVED_REFS];
-        for (int ref = 0; ref < reserved.length; ref++) {
-            // As version 1 entries: flags, domid, frame.
-            long at = base + (long) ref * (version == 1 ? GrantEntry.V1_SIZE : GrantEntry.V2_SIZE);
-            int head = Raw.getIntVolatile(at);
-            boolean plain =
-                    (head & GrantEntry.TYPE_MASK) == GrantEntry.PERMIT_ACCESS && (head & GrantEntry.SUB_PAGE) == 0;
-            long frame = version == 1
-                    ? Raw.getIntVolatile(at + GrantEntry.V1_FRAME) & 0xffffffffL
-                    : Raw.getLongVolatile(at + GrantEntry.V2_FRAME);
-            reserved[ref] = plain && frame >>> 32 == 0 ? head & 0xffffffffL | frame << 32 : 0;
-        }
+        long[] reserved = newVersion == 2 ? reservedForVersion2() : reservedForVersion1();
         for (Frame frame : frames) {
             Raw.fill(memory.address(frame.mfn), GuestPhysical.FRAME_SIZE, (byte) 0);
         }
         version = newVersion;
-        if (newVersion == 2) {
-            if (!growStatus()) {
-                version = 1;
-                throw new HypercallException(Errno.ENOMEM);
-            }
-        } else {
-            for (Frame frame : statusFrames) {
-                hide(frame);
-                memory.releaseHypervisorFrame(frame.mfn);
-            }
-            statusFrames.clear();
-        }
         for (int ref = 0; ref < reserved.length; ref++) {
-            put(ref, (int) reserved[ref], reserved[ref] >>> 32);
+            int head = (int) reserved[ref];
+            if (version == 2) {
+                replaceStatus(ref, head & STATUS_MARKS);
+                head &= ~STATUS_MARKS;
+            }
+            put(ref, head, reserved[ref] >>> 32);
         }
     }
 
-    private void put(int ref, int head, long gfn) {
-        long base = memory.address(frames.getFirst().mfn);
-        if (version == 1) {
-            Raw.putIntVolatile(base + (long) ref * GrantEntry.V1_SIZE + GrantEntry.V1_FRAME, (int) gfn);
-            Raw.putIntVolatile(base + (long) ref * GrantEntry.V1_SIZE, head);
-        } else {
-            Raw.putLongVolatile(base + (long) ref * GrantEntry.V2_SIZE + GrantEntry.V2_FRAME, gfn);
-            Raw.putIntVolatile(base + (long) ref * GrantEntry.V2_SIZE, head);
+    /** The reserved entries: flags and domid in the low half, the frame in the high one. Makes the status words. */
+    private long[] reservedForVersion2() {
+        if (!growStatus(frames.size())) {
+            throw new HypercallException(Errno.ENOMEM);
         }
+        long[] reserved = new long[GrantEntry.RESERVED_REFS];
+        for (int ref = 0; ref < reserved.length; ref++) {
+            reserved[ref] = Raw.getLongVolatile(entry(ref));
+        }
+        return reserved;
+    }
+
+    /** The same, for the way back; takes the status words away. */
+    private long[] reservedForVersion1() {
+        if (version2Uses > 0) {
+            throw new HypercallException(Errno.EAGAIN);
+        }
+        long[] reserved = new long[GrantEntry.RESERVED_REFS];
+        for (int ref = 0; ref < reserved.length; ref++) {
+            int head = Raw.getIntVolatile(entry(ref));
+            long frame = Raw.getLongVolatile(entry(ref) + GrantEntry.V2_FRAME);
+            int type = head & GrantEntry.TYPE_MASK;
+            if (type == GrantEntry.TRANSITIVE || type == GrantEntry.PERMIT_ACCESS && frame >>> 32 != 0) {
+                throw new HypercallException(Errno.ERANGE);
+            }
+            if (type == GrantEntry.PERMIT_ACCESS) {
+                reserved[ref] = (head | status(ref)) & 0xffffffffL | frame << 32;
+            }
+        }
+        for (Frame frame : statusFrames) {
+            hide(frame);
+            memory.releaseHypervisorFrame(frame.mfn);
+        }
+        statusFrames.clear();
+        return reserved;
+    }
+
+    private void put(int ref, int head, long gfn) {
+        long entry = entry(ref);
+        if (version == 1) {
+            Raw.putIntVolatile(entry + GrantEntry.V1_FRAME, (int) gfn);
+        } else {
+            Raw.putLongVolatile(entry + GrantEntry.V2_FRAME, gfn);
+        }
+        Raw.putIntVolatile(entry, head);
     }
 
     /** Writes an entry for the guest: the domain builder grants the console and xenstore pages this way. */
@@ -237,75 +289,231 @@ public final class GrantTable {
 
     // Use of grants.
 
-    /**
-     * Begins a use of a reference.
-     *
-     * @param by the domain that the entry must name
-     * @param copy whether this is for a copy, for which entries may grant part of a page
-     */
-    synchronized Access acquire(int ref, int by, boolean writable, boolean copy) {
-        if (destroyed) {
-            throw new GrantException(GrantStatus.BAD_DOMAIN);
-        }
-        if (ref < 0 || ref >= entries()) {
-            throw new GrantException(GrantStatus.BAD_REF);
-        }
-        long entry = entry(ref);
-        int head = 0;
-        for (int attempt = 0; ; attempt++) {
-            head = Raw.getIntVolatile(entry);
-            check(head, by, writable, copy);
-            if (version == 2) {
-                setStatus(ref, writable ? GrantEntry.READING | GrantEntry.WRITING : GrantEntry.READING);
-                if (Raw.getIntVolatile(entry) == head) {
-                    break;
-                }
-                clearUnusedStatus(ref);
-            } else if (Raw.compareAndSetInt(
-                    entry, head, head | GrantEntry.READING | (writable ? GrantEntry.WRITING : 0))) {
-                break;
-            }
-            if (attempt == ATTEMPTS) {
-                throw new GrantException(GrantStatus.GENERAL_ERROR);
-            }
-        }
-        int offset = 0;
-        int length = GuestPhysical.FRAME_SIZE;
-        long gfn;
-        if (version == 1) {
-            gfn = Raw.getIntVolatile(entry + GrantEntry.V1_FRAME) & 0xffffffffL;
-        } else {
-            gfn = Raw.getLongVolatile(entry + GrantEntry.V2_FRAME);
-            if ((head & GrantEntry.SUB_PAGE) != 0) {
-                offset = Raw.getShort(entry + GrantEntry.V2_SUB_PAGE_OFFSET) & 0xffff;
-                length = Raw.getShort(entry + GrantEntry.V2_SUB_PAGE_LENGTH) & 0xffff;
-            }
-        }
-        Active use = active.get(ref);
-        if (use == null) {
-            int mfn = offset + length > GuestPhysical.FRAME_SIZE ? -1 : memory.pin(gfn);
-            if (mfn < 0) {
-                clearUnusedStatus(ref);
-                throw new GrantException(GrantStatus.BAD_PAGE);
-            }
-            use = new Active(gfn, mfn);
-            active.put(ref, use);
-        }
-        use.readers++;
-        if (writable) {
-            use.writers++;
-        }
-        return new Access(ref, use.gfn, use.mfn, writable, offset, length);
+    private static GrantException failure(int status) {
+        return new GrantException(status);
     }
 
-    private static void check(int head, int by, boolean writable, boolean copy) {
-        int flags = head & 0xffff;
-        if ((flags & GrantEntry.TYPE_MASK) != GrantEntry.PERMIT_ACCESS
-                || head >>> 16 != by
-                || !copy && (flags & GrantEntry.SUB_PAGE) != 0
-                || writable && (flags & GrantEntry.READONLY) != 0) {
-            throw new GrantException(GrantStatus.GENERAL_ERROR);
+    /**
+     * Begins a use of a reference for a mapping.
+     *
+     * @param by the domain that the entry must name
+     */
+    synchronized Access acquire(int ref, int by, boolean writable) {
+        Active use = inUse(ref, by, writable);
+        if (use != null && use.copyOnly) {
+            throw failure(GrantStatus.GENERAL_ERROR);
         }
+        if (needsMarks(use, writable)) {
+            mark(ref, use, by, writable, true);
+        }
+        return count(ref, use == null ? begin(ref, by, false) : use, writable, null);
+    }
+
+    /**
+     * Begins a use of a reference for a copy. Its entry may grant part of a page, or pass on what a third domain granted to
+     * this one.
+     *
+     * @param mayPassOn false for what is behind a transitive grant already
+     */
+    private Access acquireForCopy(int ref, int by, boolean writable, boolean mayPassOn) {
+        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+            GrantTable behind;
+            int behindRef;
+            Active before;
+            int uses;
+            synchronized (this) {
+                before = inUse(ref, by, writable);
+                int head = Raw.getIntVolatile(entry(ref));
+                if (needsMarks(before, writable)) {
+                    mark(ref, before, by, writable, false);
+                }
+                if (version == 1 || (head & GrantEntry.TYPE_MASK) != GrantEntry.TRANSITIVE) {
+                    return acquirePlain(ref, before, by, writable);
+                }
+                int third = Raw.getShort(entry(ref) + GrantEntry.V2_TRANSITIVE_DOMID) & 0xffff;
+                behindRef = Raw.getIntVolatile(entry(ref) + GrantEntry.V2_TRANSITIVE_REF);
+                Domain found =
+                        mayPassOn && third != domain.id() ? domain.domains().get(third) : null;
+                if (found == null) {
+                    clearUnusedMarks(ref);
+                    throw failure(GrantStatus.GENERAL_ERROR);
+                }
+                behind = found.grantTable();
+                uses = before == null ? 0 : before.readers + before.writers;
+                version2Uses++;
+            }
+            Access inner;
+            try {
+                inner = behind.acquireForCopy(behindRef, domain.id(), writable, false);
+            } catch (GrantException e) {
+                synchronized (this) {
+                    version2Uses--;
+                    clearUnusedMarks(ref);
+                }
+                throw e;
+            }
+            synchronized (this) {
+                version2Uses--;
+                Active now = active.get(ref);
+                boolean same = !destroyed
+                        && now == before
+                        && (now == null || now.readers + now.writers == uses && isBehind(now, inner, behindRef));
+                if (same) {
+                    if (now == null) {
+                        now = new Active(
+                                by,
+                                inner.owner(),
+                                inner.gfn(),
+                                inner.mfn(),
+                                inner.offset(),
+                                inner.length(),
+                                true,
+                                behindRef);
+                        start(ref, now);
+                    }
+                    return count(ref, now, writable, inner);
+                }
+                clearUnusedMarks(ref);
+            }
+            // Another use began or ended while the entry was not locked: look again.
+            behind.release(inner);
+        }
+        throw failure(GrantStatus.AGAIN);
+    }
+
+    private static boolean isBehind(Active use, Access inner, int behindRef) {
+        return use.copyOnly
+                && use.behindRef == behindRef
+                && use.owner == inner.owner()
+                && use.mfn == inner.mfn()
+                && use.offset == inner.offset()
+                && use.length == inner.length();
+    }
+
+    /** Ends {@link #acquireForCopy} for an entry that is not transitive and has its marks. */
+    private Access acquirePlain(int ref, Active before, int by, boolean writable) {
+        if (before == null) {
+            return count(ref, begin(ref, by, true), writable, null);
+        }
+        if (before.owner != this || needsMarks(before, writable) && !isStillGranted(ref, before)) {
+            clearUnusedMarks(ref);
+            throw failure(GrantStatus.GENERAL_ERROR);
+        }
+        return count(ref, before, writable, null);
+    }
+
+    /** Whether an entry still grants what it did when its use began. */
+    private boolean isStillGranted(int ref, Active use) {
+        boolean part = isSubPage(ref);
+        return frameOf(ref) == use.gfn
+                && (!use.copyOnly || part && offsetOf(ref) == use.offset && lengthOf(ref) == use.length);
+    }
+
+    /** The use that a reference has, after the checks that come before all others; null when there is none. */
+    private Active inUse(int ref, int by, boolean writable) {
+        if (destroyed) {
+            throw failure(GrantStatus.BAD_DOMAIN);
+        }
+        if (ref < 0 || ref >= entries()) {
+            throw failure(GrantStatus.BAD_REF);
+        }
+        Active use = active.get(ref);
+        if (use != null && (use.by != by || (writable ? use.writers : use.readers) >= MAX_USES)) {
+            throw failure(GrantStatus.GENERAL_ERROR);
+        }
+        return use;
+    }
+
+    private static boolean needsMarks(Active use, boolean writable) {
+        return use == null || writable && use.writers == 0;
+    }
+
+    /** Checks an entry and sets its READING and WRITING marks. */
+    private void mark(int ref, Active use, int by, boolean writable, boolean forMapping) {
+        int marks = writable ? STATUS_MARKS : GrantEntry.READING;
+        long entry = entry(ref);
+        int head = Raw.getIntVolatile(entry);
+        if (version == 2) {
+            check(head, use, by, writable, forMapping);
+            setStatus(ref, marks);
+            // The guest clears flags first and looks at the marks then: one of the two sees the other.
+            try {
+                check(Raw.getIntVolatile(entry), use, by, writable, forMapping);
+            } catch (GrantException e) {
+                clearUnusedMarks(ref);
+                throw e;
+            }
+            return;
+        }
+        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+            check(head, use, by, writable, forMapping);
+            int seen = Raw.compareAndExchangeInt(entry, head, head | marks);
+            if (seen == head) {
+                return;
+            }
+            head = seen;
+        }
+        throw failure(GrantStatus.GENERAL_ERROR);
+    }
+
+    /** What is in use already needs no right type and domain any more. */
+    private void check(int head, Active use, int by, boolean writable, boolean forMapping) {
+        int type = head & (GrantEntry.TYPE_MASK | (forMapping ? GrantEntry.SUB_PAGE : 0));
+        boolean granted =
+                type == GrantEntry.PERMIT_ACCESS || type == GrantEntry.TRANSITIVE && version == 2 && !forMapping;
+        if (use == null && (!granted || head >>> 16 != by) || writable && (head & GrantEntry.READONLY) != 0) {
+            throw failure(GrantStatus.GENERAL_ERROR);
+        }
+    }
+
+    private boolean isSubPage(int ref) {
+        return version == 2 && (Raw.getIntVolatile(entry(ref)) & GrantEntry.SUB_PAGE) != 0;
+    }
+
+    private long frameOf(int ref) {
+        return version == 1
+                ? Raw.getIntVolatile(entry(ref) + GrantEntry.V1_FRAME) & 0xffffffffL
+                : Raw.getLongVolatile(entry(ref) + GrantEntry.V2_FRAME);
+    }
+
+    private int offsetOf(int ref) {
+        return Raw.getShort(entry(ref) + GrantEntry.V2_SUB_PAGE_OFFSET) & 0xffff;
+    }
+
+    private int lengthOf(int ref) {
+        return Raw.getShort(entry(ref) + GrantEntry.V2_SUB_PAGE_LENGTH) & 0xffff;
+    }
+
+    /** Begins the first use of a reference whose marks are set. */
+    private Active begin(int ref, int by, boolean forCopy) {
+        boolean part = forCopy && isSubPage(ref);
+        long gfn = frameOf(ref);
+        int offset = part ? offsetOf(ref) : 0;
+        int length = part ? lengthOf(ref) : GuestPhysical.FRAME_SIZE;
+        int mfn = memory.pin(gfn);
+        if (mfn < 0) {
+            clearUnusedMarks(ref);
+            throw failure(GrantStatus.BAD_PAGE);
+        }
+        Active use = new Active(by, this, gfn, mfn, offset, length, part, -1);
+        start(ref, use);
+        return use;
+    }
+
+    private void start(int ref, Active use) {
+        active.put(ref, use);
+        if (use.copyOnly) {
+            version2Uses++;
+        }
+    }
+
+    private static Access count(int ref, Active use, boolean writable, Access behind) {
+        if (writable) {
+            use.writers++;
+        } else {
+            use.readers++;
+        }
+        return new Access(ref, use.owner, use.gfn, use.mfn, writable, use.offset, use.length, behind);
     }
 
     private long entry(int ref) {
@@ -314,10 +522,14 @@ public final class GrantTable {
         return memory.address(frames.get(ref / perPage).mfn) + (long) (ref % perPage) * size;
     }
 
-    /** Address of the aligned word that holds a status, and by how much the status is shifted in it. */
+    /** Address of the aligned word that holds a status: that of an odd reference is its high half. */
     private long statusWord(int ref) {
         return memory.address(statusFrames.get(ref / GrantEntry.STATUS_PER_PAGE).mfn)
                 + (ref % GrantEntry.STATUS_PER_PAGE & ~1) * 2L;
+    }
+
+    private int status(int ref) {
+        return Raw.getIntVolatile(statusWord(ref)) >>> (ref & 1) * 16 & STATUS_MARKS;
     }
 
     private void setStatus(int ref, int bits) {
@@ -325,10 +537,10 @@ public final class GrantTable {
     }
 
     /** Takes the READING and WRITING marks back that nobody needs any more. */
-    private void clearUnusedStatus(int ref) {
+    private void clearUnusedMarks(int ref) {
         Active use = active.get(ref);
-        int unused = (use == null || use.readers == 0 ? GrantEntry.READING : 0)
-                | (use == null || use.writers == 0 ? GrantEntry.WRITING : 0);
+        int unused =
+                (use == null ? GrantEntry.READING : 0) | (use == null || use.writers == 0 ? GrantEntry.WRITING : 0);
         if (version == 1) {
             Raw.getAndAndInt(entry(ref), ~unused);
         } else {
@@ -337,28 +549,46 @@ public final class GrantTable {
     }
 
     /** Ends a use. */
-    synchronized void release(Access access) {
-        Active use = active.get(access.ref);
-        use.readers--;
-        if (access.writable) {
-            use.writers--;
+    void release(Access access) {
+        if (access.writable()) {
+            // Its owner must not go on executing what was in the frame before.
+            access.owner().contentChanged(access.gfn());
         }
-        clearUnusedStatus(access.ref);
-        if (use.readers == 0) {
-            active.remove(access.ref);
-            memory.unpin(use.mfn);
+        synchronized (this) {
+            Active use = active.get(access.ref());
+            if (access.writable()) {
+                use.writers--;
+            } else {
+                use.readers--;
+            }
+            if (use.readers + use.writers == 0) {
+                active.remove(access.ref());
+                if (use.copyOnly) {
+                    version2Uses--;
+                }
+                if (use.owner == this) {
+                    memory.unpin(use.mfn);
+                }
+            }
+            clearUnusedMarks(access.ref());
             if (destroyed && active.isEmpty()) {
                 releasePages();
             }
         }
+        if (access.behind() != null) {
+            access.owner().release(access.behind());
+        }
     }
 
     long address(Access access) {
-        return memory.address(access.mfn);
+        return memory.address(access.mfn());
     }
 
-    void contentChanged(Access access) {
-        domain.contentChanged(access.gfn);
+    /** Tells the domain's processors that a frame of theirs has new content. */
+    synchronized void contentChanged(long gfn) {
+        if (!destroyed) {
+            domain.contentChanged(gfn);
+        }
     }
 
     /**
@@ -367,145 +597,176 @@ public final class GrantTable {
      * @param by the domain that the service acts for, which the entry must name
      */
     public HostGrant mapForHost(int ref, int by, boolean writable) {
-        return new HostGrant(this, acquire(ref, by, writable, false));
+        return new HostGrant(this, acquire(ref, by, writable));
     }
+
+    /** What {@link #map} made: its handle, and the machine frame. */
+    public record Mapped(int handle, int mfn) {}
 
     /**
      * Maps a frame that another domain granted to this one.
      *
      * @param granterId the granting domain
      * @param hostAddress guest-physical address where the frame is to appear
-     * @return the handle for {@link #unmap}
      */
-    public int map(int granterId, int ref, int flags, long hostAddress) {
+    public Mapped map(int granterId, int ref, int flags, long hostAddress) {
+        if ((flags & (GrantTableOp.MAP_HOST | GrantTableOp.MAP_DEVICE)) == 0) {
+            throw failure(GrantStatus.BAD_REF);
+        }
+        if ((flags & (GrantTableOp.MAP_DEVICE | GrantTableOp.MAP_APPLICATION | GrantTableOp.MAP_CONTAINS_PTE)) != 0) {
+            throw failure(GrantStatus.GENERAL_ERROR);
+        }
         Domain granter = domain.id() == granterId ? domain : domain.domains().get(granterId);
         if (granter == null) {
-            throw new GrantException(GrantStatus.BAD_DOMAIN);
+            throw failure(GrantStatus.BAD_DOMAIN);
         }
-        if ((flags & GrantTableOp.MAP_HOST) == 0 || (flags & GrantTableOp.MAP_CONTAINS_PTE) != 0) {
-            throw new GrantException(GrantStatus.GENERAL_ERROR);
-        }
-        long gfn = hostAddress >>> GuestPhysical.FRAME_SHIFT;
-        if (!DomainMemory.isValid(gfn)) {
-            throw new GrantException(GrantStatus.BAD_VIRTUAL_ADDRESS);
+        int handle = maptrack.reserve();
+        if (handle < 0) {
+            throw failure(GrantStatus.NO_SPACE);
         }
         boolean writable = (flags & GrantTableOp.MAP_READONLY) == 0;
         GrantTable table = granter.grantTable();
-        Access access = table.acquire(ref, domain.id(), writable, false);
-        boolean full;
-        int handle;
-        synchronized (mappings) {
-            full = mappings.size() >= MAX_MAPPINGS;
-            handle = nextHandle++;
-            if (!full) {
-                mappings.put(handle, new Mapping(table, access, gfn));
-            }
+        Access access;
+        try {
+            access = table.acquire(ref, domain.id(), writable);
+        } catch (GrantException e) {
+            maptrack.cancel(handle);
+            throw e;
         }
-        if (full) {
+        long gfn = hostAddress >>> GuestPhysical.FRAME_SHIFT;
+        boolean mapped = (flags & ~(GrantTableOp.MAP_HOST | GrantTableOp.MAP_READONLY)) == 0
+                && DomainMemory.isValid(gfn)
+                && memory.mapForeign(gfn, access.mfn(), writable, DomainMemory.Foreign.GRANT);
+        if (!mapped) {
             table.release(access);
-            throw new GrantException(GrantStatus.NO_SPACE);
+            maptrack.cancel(handle);
+            throw failure(GrantStatus.GENERAL_ERROR);
         }
-        memory.mapForeign(gfn, access.mfn, writable);
-        return handle;
+        maptrack.put(handle, new Maptrack.Mapping(table, access, gfn));
+        // The granter may have changed it since this domain last saw the frame.
+        domain.contentChanged(gfn);
+        return new Mapped(handle, access.mfn());
     }
 
-    /** Takes a mapping away. */
+    /** Takes a mapping away. An address of 0 leaves it, and is no error. */
     public void unmap(int handle, long hostAddress) {
-        Mapping mapping;
-        synchronized (mappings) {
-            mapping = mappings.get(handle);
-            if (mapping == null) {
-                throw new GrantException(GrantStatus.BAD_HANDLE);
-            }
-            if (mapping.gfn != hostAddress >>> GuestPhysical.FRAME_SHIFT) {
-                throw new GrantException(GrantStatus.BAD_VIRTUAL_ADDRESS);
-            }
-            mappings.remove(handle);
+        Maptrack.Mapping mapping = maptrack.get(handle);
+        if (mapping == null) {
+            throw failure(GrantStatus.BAD_HANDLE);
+        }
+        if (hostAddress == 0) {
+            return;
+        }
+        if (mapping.gfn() != hostAddress >>> GuestPhysical.FRAME_SHIFT) {
+            throw failure(GrantStatus.GENERAL_ERROR);
+        }
+        if (!maptrack.remove(handle, mapping)) {
+            throw failure(GrantStatus.BAD_HANDLE);
         }
         undo(mapping);
     }
 
-    private void undo(Mapping mapping) {
-        if (memory.map().mfn(mapping.gfn) == mapping.access.mfn) {
-            memory.remove(mapping.gfn);
-        }
-        mapping.granter.release(mapping.access);
+    /** First out of reach of this domain's processors, then back to the granter. */
+    private void undo(Maptrack.Mapping mapping) {
+        memory.unmapGrant(mapping.gfn(), mapping.access().mfn());
+        mapping.granter().release(mapping.access());
     }
 
-    /** One side of a {@link #copy}: a granted frame, or (with {@code ref} false) one of the caller's own. */
+    /** One side of a {@link #copy}: a granted frame, or (with {@code isRef} false) one of the caller's own. */
     public record CopyEnd(boolean isRef, long refOrGfn, int domid, int offset) {}
 
     /** Copies between two frames, on behalf of this domain. */
     public void copy(CopyEnd source, CopyEnd destination, int length) {
-        if (source.offset + length > GuestPhysical.FRAME_SIZE
-                || destination.offset + length > GuestPhysical.FRAME_SIZE) {
-            throw new GrantException(GrantStatus.BAD_COPY_ARGUMENT);
+        Domain from = copyDomain(source);
+        Domain to = copyDomain(destination);
+        try (CopyFrame sourceFrame = open(from, source, false);
+                CopyFrame destinationFrame = open(to, destination, true)) {
+            if (source.offset + length > GuestPhysical.FRAME_SIZE
+                    || destination.offset + length > GuestPhysical.FRAME_SIZE) {
+                throw failure(GrantStatus.BAD_COPY_ARGUMENT);
+            }
+            sourceFrame.check(source.offset, length);
+            destinationFrame.check(destination.offset, length);
+            Raw.copy(
+                    memory.address(sourceFrame.mfn) + source.offset,
+                    memory.address(destinationFrame.mfn) + destination.offset,
+                    length);
+            destinationFrame.contentChanged();
         }
-        try (CopyFrame from = open(source, length, false);
-                CopyFrame to = open(destination, length, true)) {
-            Raw.copy(from.address + source.offset, to.address + destination.offset, length);
-            to.owner.contentChanged(to.gfn);
+    }
+
+    private Domain copyDomain(CopyEnd end) {
+        if (!end.isRef && end.domid != DomainId.SELF) {
+            throw failure(GrantStatus.PERMISSION_DENIED);
         }
+        boolean self = end.domid == DomainId.SELF || end.domid == domain.id();
+        Domain found = self ? domain : domain.domains().get(end.domid);
+        if (found == null) {
+            throw failure(GrantStatus.BAD_DOMAIN);
+        }
+        return found;
     }
 
     /** A frame that is kept from changing hands while it is copied. */
     private static final class CopyFrame implements AutoCloseable {
-        final Domain owner;
-        final long gfn;
-        final long address;
+        final int mfn;
+        private final Domain domain;
+        private final long gfn;
+        /** Null for a frame of the caller's own. */
         private final Access access;
-        private final int pinned;
 
-        CopyFrame(Domain owner, long gfn, long address, Access access, int pinned) {
-            this.owner = owner;
+        CopyFrame(Domain domain, long gfn, int mfn, Access access) {
+            this.domain = domain;
             this.gfn = gfn;
-            this.address = address;
+            this.mfn = mfn;
             this.access = access;
-            this.pinned = pinned;
+        }
+
+        void check(int offset, int length) {
+            if (access != null && (offset < access.offset() || offset + length > access.offset() + access.length())) {
+                throw failure(GrantStatus.GENERAL_ERROR);
+            }
+        }
+
+        /** A granted frame tells when it is given back. */
+        void contentChanged() {
+            if (access == null) {
+                domain.contentChanged(gfn);
+            }
         }
 
         @Override
         public void close() {
             if (access != null) {
-                owner.grantTable().release(access);
+                domain.grantTable().release(access);
             } else {
-                owner.memory().unpin(pinned);
+                domain.memory().unpin(mfn);
             }
         }
     }
 
-    private CopyFrame open(CopyEnd end, int length, boolean writable) {
-        boolean self = end.domid == DomainId.SELF || end.domid == domain.id();
-        if (!end.isRef) {
-            if (end.domid != DomainId.SELF) {
-                throw new GrantException(GrantStatus.PERMISSION_DENIED);
-            }
-            int mfn = memory.pin(end.refOrGfn);
-            if (mfn < 0) {
-                throw new GrantException(GrantStatus.BAD_PAGE);
-            }
-            return new CopyFrame(domain, end.refOrGfn, memory.address(mfn), null, mfn);
+    private CopyFrame open(Domain owner, CopyEnd end, boolean writable) {
+        if (end.isRef) {
+            Access access = owner.grantTable().acquireForCopy((int) end.refOrGfn, domain.id(), writable, true);
+            return new CopyFrame(owner, access.gfn(), access.mfn(), access);
         }
-        Domain granter = self ? domain : domain.domains().get(end.domid);
-        if (granter == null) {
-            throw new GrantException(GrantStatus.BAD_DOMAIN);
+        int mfn = memory.pin(end.refOrGfn);
+        if (mfn < 0) {
+            throw failure(GrantStatus.BAD_PAGE);
         }
-        GrantTable table = granter.grantTable();
-        Access access = table.acquire((int) end.refOrGfn, domain.id(), writable, true);
-        if (end.offset < access.offset || end.offset + length > access.offset + access.length) {
-            table.release(access);
-            throw new GrantException(GrantStatus.GENERAL_ERROR);
-        }
-        return new CopyFrame(granter, access.gfn, table.address(access), access, -1);
+        return new CopyFrame(domain, end.refOrGfn, mfn, null);
     }
 
     /** Exchanges two entries; neither may be in use. */
     public synchronized void swap(int a, int b) {
         if (a < 0 || a >= entries() || b < 0 || b >= entries()) {
-            throw new GrantException(GrantStatus.BAD_REF);
+            throw failure(GrantStatus.BAD_REF);
+        }
+        if (a == b) {
+            return;
         }
         if (active.containsKey(a) || active.containsKey(b)) {
-            throw new GrantException(GrantStatus.AGAIN);
+            throw failure(GrantStatus.AGAIN);
         }
         int size = version == 1 ? GrantEntry.V1_SIZE : GrantEntry.V2_SIZE;
         for (int offset = 0; offset < size; offset += Long.BYTES) {
@@ -513,16 +774,21 @@ public final class GrantTable {
             Raw.putLongVolatile(entry(a) + offset, Raw.getLongVolatile(entry(b) + offset));
             Raw.putLongVolatile(entry(b) + offset, first);
         }
+        if (version == 2) {
+            int statusA = status(a);
+            replaceStatus(a, status(b));
+            replaceStatus(b, statusA);
+        }
+    }
+
+    private void replaceStatus(int ref, int bits) {
+        Raw.getAndAndInt(statusWord(ref), ~(STATUS_MARKS << (ref & 1) * 16));
+        setStatus(ref, bits);
     }
 
     /** Takes all mappings away and gives the table's pages back. The domain has stopped for good. */
     public void destroy() {
-        List<Mapping> left;
-        synchronized (mappings) {
-            left = new ArrayList<>(mappings.values());
-            mappings.clear();
-        }
-        left.forEach(this::undo);
+        maptrack.clear().forEach(this::undo);
         synchronized (this) {
             for (Frame frame : frames) {
                 hide(frame);
@@ -543,5 +809,51 @@ public final class GrantTable {
         statusFrames.forEach(frame -> memory.releaseHypervisorFrame(frame.mfn));
         frames.clear();
         statusFrames.clear();
+    }
+
+    // Accounting.
+
+    /**
+     * A mapping that this domain holds.
+     *
+     * @param granter the domain whose table has the reference
+     * @param gfn where this domain sees the frame
+     */
+    public record HeldMapping(Domain granter, int ref, int mfn, long gfn, boolean writable) {}
+
+    /** The mappings of others' grants that this domain holds. */
+    public List<HeldMapping> heldMappings() {
+        List<HeldMapping> result = new ArrayList<>();
+        for (Maptrack.Mapping mapping : maptrack.all()) {
+            Access access = mapping.access();
+            result.add(new HeldMapping(
+                    mapping.granter().domain, access.ref(), access.mfn(), mapping.gfn(), access.writable()));
+        }
+        return result;
+    }
+
+    /**
+     * A reference in use: by mappings, by services, or by a copy that is under way.
+     *
+     * @param by the domain that uses it
+     */
+    public record Use(int ref, int by, int mfn, int readers, int writers) {}
+
+    /** The references of this table that are in use. */
+    public synchronized List<Use> uses() {
+        List<Use> result = new ArrayList<>();
+        active.forEach((ref, use) -> result.add(new Use(ref, use.by, use.mfn, use.readers, use.writers)));
+        return result;
+    }
+
+    /** Whether a machine frame is a page of this table, or of its status words. */
+    public synchronized boolean isTablePage(int mfn) {
+        return frames.stream().anyMatch(frame -> frame.mfn == mfn)
+                || statusFrames.stream().anyMatch(frame -> frame.mfn == mfn);
+    }
+
+    /** Pages of handles that the domain's mappings take. */
+    public int maptrackFrames() {
+        return maptrack.pages();
     }
 }

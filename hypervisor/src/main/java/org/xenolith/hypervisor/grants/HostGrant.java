@@ -3,10 +3,10 @@ package org.xenolith.hypervisor.grants;
 /** A granted frame in use by a service of this JVM. Close it to give it back; the frame stays valid until then. */
 public final class HostGrant implements AutoCloseable {
     private final GrantTable table;
-    private final GrantTable.Access access;
+    private final Access access;
     private boolean closed;
 
-    HostGrant(GrantTable table, GrantTable.Access access) {
+    HostGrant(GrantTable table, Access access) {
         this.table = table;
         this.access = access;
     }
@@ -23,7 +23,7 @@ public final class HostGrant implements AutoCloseable {
 
     /** Says that the service has written into the frame, which may hold code. */
     public void contentChanged() {
-        table.contentChanged(access);
+        table.contentChanged(access.gfn());
     }
 
     @Override

@@ -14,6 +14,8 @@ final class Call {
     private final int width;
     private final boolean insideMulticall;
     private final long[] arguments;
+    /** Not null when the guest is to make the call again, with these. */
+    private long[] continuation;
 
     Call(Vcpu vcpu, int width, boolean insideMulticall, long[] arguments) {
         this.vcpu = vcpu;
@@ -48,6 +50,23 @@ final class Call {
     /** Argument {@code n}, 0..4; zero-extended in 32-bit mode. */
     long argument(int n) {
         return arguments[n];
+    }
+
+    /**
+     * Ends a call that is not done: the guest makes it again with these arguments, after its virtual CPU has looked at its
+     * events. That happens after a fixed amount of work, and not when an event asks for it, so that a domain in virtual time
+     * does the same each time.
+     *
+     * @return a result that nobody sees
+     */
+    long again(long... next) {
+        continuation = next;
+        return 0;
+    }
+
+    /** The arguments of {@link #again}, or null. */
+    long[] continuation() {
+        return continuation;
     }
 
     /** The low 32 bits of argument {@code n}: what an {@code int} parameter receives. */

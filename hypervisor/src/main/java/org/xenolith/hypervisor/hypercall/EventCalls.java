@@ -54,6 +54,11 @@ final class EventCalls {
                 call.ownDomain(call.read(pointer, 2).u16(0));
                 channels.reset();
             }
+            case EventChannelOp.RESET_CONT -> {
+                // How Xen continues a reset. Here none is ever interrupted, so there is nothing to continue.
+                call.ownDomain(call.read(pointer, 2).u16(0));
+                return -Errno.EBUSY;
+            }
             case EventChannelOp.INIT_CONTROL -> {
                 Struct in = call.read(pointer, 24);
                 channels.initControl(in.u64(0), in.i32(8), in.i32(12));

@@ -4,26 +4,48 @@ import org.xenolith.abi.DomainId;
 import org.xenolith.abi.Errno;
 import org.xenolith.abi.GrantStatus;
 import org.xenolith.abi.GrantTableOp;
+import org.xenolith.hypervisor.GuestKind;
+import org.xenolith.hypervisor.HypercallException;
 import org.xenolith.hypervisor.grants.GrantException;
 import org.xenolith.hypervisor.grants.GrantTable;
 import org.xenolith.hypervisor.grants.GrantTable.CopyEnd;
+import org.xenolith.memory.GuestPhysical;
 
 /** grant_table_op. The structures are the same in 32- and 64-bit mode, but for pointers. */
 final class GrantCalls {
-    /** Elements of one call. */
-    private static final long LIMIT = 1 << 16;
+    /** Elements that are dealt with before the virtual CPU looks at its events again. */
+    private static final int STRETCH = 1024;
 
     private GrantCalls() {}
 
+    /** What Xen lets a guest of translated memory do; all else is ENOSYS for it. */
+    private static boolean isForTranslated(int operation) {
+        return switch (operation) {
+            case GrantTableOp.MAP_GRANT_REF,
+                    GrantTableOp.UNMAP_GRANT_REF,
+                    GrantTableOp.COPY,
+                    GrantTableOp.SWAP_GRANT_REF,
+                    GrantTableOp.QUERY_SIZE,
+                    GrantTableOp.SETUP_TABLE,
+                    GrantTableOp.SET_VERSION,
+                    GrantTableOp.GET_VERSION -> true;
+            default -> false;
+        };
+    }
+
     static long grantTableOp(Call call) {
+        int operation = call.intArgument(0);
         long pointer = call.argument(1);
-        long count = call.argument(2) & 0xffffffffL;
-        if (count > LIMIT) {
+        int count = call.intArgument(2);
+        if (call.domain().settings().kind() != GuestKind.PV && !isForTranslated(operation)) {
+            return -Errno.ENOSYS;
+        }
+        if (count < 0) {
             return -Errno.EINVAL;
         }
-        return switch (call.intArgument(0)) {
+        return switch (operation) {
             case GrantTableOp.MAP_GRANT_REF ->
-                each(call, pointer, count, GrantTableOp.MAP_SIZE, 18, 10, GrantCalls::map);
+                each(call, pointer, count, GrantTableOp.MAP_SIZE, 18, 14, GrantCalls::map);
             case GrantTableOp.UNMAP_GRANT_REF ->
                 each(call, pointer, count, GrantTableOp.UNMAP_SIZE, 20, 2, GrantCalls::unmap);
             case GrantTableOp.COPY -> each(call, pointer, count, GrantTableOp.COPY_SIZE, 36, 2, GrantCalls::copy);
@@ -32,8 +54,8 @@ final class GrantCalls {
             case GrantTableOp.QUERY_SIZE -> single(call, pointer, count, GrantCalls::querySize);
             case GrantTableOp.SETUP_TABLE -> single(call, pointer, count, GrantCalls::setupTable);
             case GrantTableOp.GET_STATUS_FRAMES -> single(call, pointer, count, GrantCalls::statusFrames);
-            case GrantTableOp.SET_VERSION -> single(call, pointer, count, GrantCalls::setVersion);
-            case GrantTableOp.GET_VERSION -> single(call, pointer, count, GrantCalls::getVersion);
+            case GrantTableOp.SET_VERSION -> setVersion(call, pointer);
+            case GrantTableOp.GET_VERSION -> getVersion(call, pointer);
             default -> -Errno.ENOSYS;
         };
     }
@@ -45,29 +67,32 @@ final class GrantCalls {
     }
 
     /**
-     * Deals with an array.
+     * Deals with an array. An element that cannot be read or written ends it with EFAULT; those before it are done.
      *
      * @param statusAt where an element has its 16-bit status
      * @param outSize bytes from there that go back
      */
-    private static long each(Call call, long pointer, long count, int size, int statusAt, int outSize, Element action) {
-        for (long i = 0; i < count; i++) {
-            Struct element = call.read(pointer + i * size, size);
+    private static long each(Call call, long pointer, int count, int size, int statusAt, int outSize, Element action) {
+        int now = Math.min(count, STRETCH);
+        for (int i = 0; i < now; i++) {
+            long at = pointer + (long) i * size;
+            Struct element = call.read(at, size);
             try {
                 element.putU16(statusAt, GrantStatus.OKAY);
                 action.apply(call, element);
             } catch (GrantException e) {
                 element.putU16(statusAt, e.status());
             }
-            call.write(pointer + i * size, element, statusAt, outSize);
+            call.write(at, element, statusAt, outSize);
         }
-        return 0;
+        return now == count ? 0 : call.again(call.argument(0), pointer + (long) now * size, count - now);
     }
 
     private static void map(Call call, Struct element) {
-        int handle = call.domain().grantTable().map(element.u16(16), element.i32(12), element.i32(8), element.u64(0));
-        element.putU32(20, handle);
-        element.putU64(24, 0);
+        GrantTable.Mapped mapped =
+                call.domain().grantTable().map(element.u16(16), element.i32(12), element.i32(8), element.u64(0));
+        element.putU32(20, mapped.handle());
+        element.putU64(24, (long) mapped.mfn() << GuestPhysical.FRAME_SHIFT);
     }
 
     private static void unmap(Call call, Struct element) {
@@ -98,7 +123,7 @@ final class GrantCalls {
         long apply(Call call, long pointer);
     }
 
-    private static long single(Call call, long pointer, long count, TableAction action) {
+    private static long single(Call call, long pointer, int count, TableAction action) {
         return count == 1 ? action.apply(call, pointer) : -Errno.EINVAL;
     }
 
@@ -124,58 +149,64 @@ final class GrantCalls {
     }
 
     private static long setupTable(Call call, long pointer) {
-        Struct out = call.read(pointer, 12 + call.width());
         int width = call.width();
+        Struct in = call.read(pointer, width == 8 ? 24 : 16);
         GrantTable table = call.domain().grantTable();
-        int count = out.i32(4);
-        int status = statusFor(call, out.u16(0));
-        if (count < 0 || count > table.maxFrames()) {
-            return -Errno.EINVAL;
-        }
-        if (status == GrantStatus.OKAY && !table.grow(count)) {
-            status = GrantStatus.GENERAL_ERROR;
-        }
-        out.putU16(8, status);
+        int count = in.i32(4);
+        int status = statusFor(call, in.u16(0));
         if (status == GrantStatus.OKAY) {
-            long list = call.read(pointer, width == 8 ? 24 : 16).word(width == 8 ? 16 : 12, width);
-            writeFrames(call, list, table.frameNumbers(false, count), width);
+            status = count < 0 || !table.grow(count)
+                    ? GrantStatus.GENERAL_ERROR
+                    : writeFrames(call, in.word(width == 8 ? 16 : 12, width), table.frameNumbers(false, count), width);
         }
-        call.write(pointer, out, 8, 2);
+        in.putU16(8, status);
+        call.write(pointer, in, 8, 2);
         return 0;
     }
 
-    private static void writeFrames(Call call, long list, long[] frames, int width) {
+    /** Tells frame numbers; returns the status. */
+    private static int writeFrames(Call call, long list, long[] frames, int width) {
         Struct numbers = new Struct(frames.length * width);
         for (int i = 0; i < frames.length; i++) {
             numbers.putWord(i * width, width, frames[i]);
         }
-        call.write(list, numbers);
+        try {
+            call.write(list, numbers);
+            return GrantStatus.OKAY;
+        } catch (HypercallException e) {
+            return GrantStatus.BAD_VIRTUAL_ADDRESS;
+        }
     }
 
     private static long statusFrames(Call call, long pointer) {
         int width = call.width();
-        Struct out = call.read(pointer, 8 + width);
+        Struct in = call.read(pointer, 8 + width);
         GrantTable table = call.domain().grantTable();
-        int count = out.i32(0);
-        int status = statusFor(call, out.u16(4));
-        if (status == GrantStatus.OKAY && (count < 0 || count > table.statusFrames())) {
-            status = GrantStatus.GENERAL_ERROR;
-        }
-        out.putU16(6, status);
+        int count = in.i32(0);
+        int status = statusFor(call, in.u16(4));
         if (status == GrantStatus.OKAY) {
-            writeFrames(call, out.word(8, width), table.frameNumbers(true, count), 8);
+            status = count < 0 || count > table.statusFrames()
+                    ? GrantStatus.GENERAL_ERROR
+                    : writeFrames(call, in.word(8, width), table.frameNumbers(true, count), 8);
         }
-        call.write(pointer, out, 6, 2);
+        in.putU16(6, status);
+        call.write(pointer, in, 6, 2);
         return 0;
     }
 
+    /** The version that is in force goes back whatever comes of it. */
     private static long setVersion(Call call, long pointer) {
         Struct inOut = call.read(pointer, 4);
         GrantTable table = call.domain().grantTable();
-        table.setVersion(inOut.i32(0));
+        long result = 0;
+        try {
+            table.setVersion(inOut.i32(0));
+        } catch (HypercallException e) {
+            result = -e.errno();
+        }
         inOut.putU32(0, table.version());
         call.write(pointer, inOut);
-        return 0;
+        return result;
     }
 
     private static long getVersion(Call call, long pointer) {

@@ -9,8 +9,10 @@ import org.xenolith.hypervisor.HypercallException;
 
 /** memory_op. */
 final class MemoryCalls {
-    /** Extents of one call. What exceeds it is not done, and the result says so. */
-    private static final long EXTENT_LIMIT = 1 << 20;
+    /** Frames that are dealt with before the virtual CPU looks at its events again. */
+    private static final long STRETCH = 4096;
+    /** Extents of one call: as many as a 32-bit command can count. */
+    private static final long MOST_EXTENTS = (1L << 32 - MemoryOp.SHIFT) - 1;
     /** Largest extent that an unprivileged domain may ask for: 2 MiB. */
     private static final int LARGEST_ORDER = 9;
 
@@ -66,16 +68,29 @@ final class MemoryCalls {
 
     private static long reservation(Call call, long pointer, long start, ExtentAction action) {
         int width = call.width();
-        Struct in = call.read(pointer, 2 * width + 12);
+        Struct in;
+        DomainMemory memory;
+        try {
+            in = call.read(pointer, 2 * width + 12);
+            memory = call.ownDomain(in.u16(2 * width + 8)).memory();
+        } catch (HypercallException e) {
+            // Not even this has an errno: the result is how many extents are done.
+            return start;
+        }
         long extents = in.word(0, width);
         long count = in.word(width, width);
         int order = in.i32(2 * width);
-        DomainMemory memory = call.ownDomain(in.u16(2 * width + 8)).memory();
-        if (start < 0 || start > count || order < 0 || order > LARGEST_ORDER) {
+        if (Long.compareUnsigned(count, MOST_EXTENTS) > 0
+                || Long.compareUnsigned(start, count) >= 0
+                || order < 0
+                || order > LARGEST_ORDER) {
             return start;
         }
         long done = start;
-        while (done < count && done - start < EXTENT_LIMIT) {
+        while (done < count) {
+            if (done - start << order >= STRETCH) {
+                return call.again(call.argument(0) & MemoryOp.MASK | done << MemoryOp.SHIFT, pointer);
+            }
             long gfn;
             try {
                 gfn = call.read(extents + done * width, width).word(0, width);
@@ -124,6 +139,9 @@ final class MemoryCalls {
             return -Errno.EILSEQ;
         }
         for (long i = start; i < size; i++) {
+            if (i - start == STRETCH) {
+                return call.again(call.argument(0) & MemoryOp.MASK | i << MemoryOp.SHIFT, pointer);
+            }
             long index = call.read(in.word(8, width) + i * width, width).word(0, width);
             long gfn = call.read(in.word(8 + width, width) + i * width, width).word(0, width);
             Struct error = new Struct(4);

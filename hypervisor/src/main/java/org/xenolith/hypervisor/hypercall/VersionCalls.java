@@ -17,7 +17,7 @@ final class VersionCalls {
     private static final String COMPILER = "javac (Java " + Runtime.version().feature() + ")";
     /** What an unprivileged domain reads instead of things that are not its business. */
     private static final String DENIED = "<denied>";
-    /** Bytes that console_io moves in one go. */
+    /** Bytes that console_io moves before the virtual CPU looks at its events again. */
     private static final int CONSOLE_CHUNK = 4096;
 
     private VersionCalls() {}
@@ -84,12 +84,10 @@ final class VersionCalls {
                     return -Errno.EINVAL;
                 }
                 long pointer = call.argument(2);
-                for (int done = 0; done < count; done += CONSOLE_CHUNK) {
-                    int chunk = Math.min(CONSOLE_CHUNK, count - done);
-                    byte[] bytes = call.read(pointer + done, chunk).bytes();
-                    call.domain().debugConsole().write(bytes, 0, chunk);
-                }
-                return 0;
+                int chunk = Math.min(CONSOLE_CHUNK, count);
+                byte[] bytes = call.read(pointer, chunk).bytes();
+                call.domain().debugConsole().write(bytes, 0, chunk);
+                return chunk == count ? 0 : call.again(call.argument(0), count - chunk, pointer + chunk);
             }
             case ConsoleIo.READ -> {
                 // Nobody types at the debug console.

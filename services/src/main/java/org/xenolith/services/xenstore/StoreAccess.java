@@ -155,8 +155,8 @@ final class StoreAccess {
         if (transaction == null) {
             store.apply(List.of(change));
         } else {
-            change.apply(tree);
             transaction.changes(change);
+            change.apply(tree);
         }
     }
 }

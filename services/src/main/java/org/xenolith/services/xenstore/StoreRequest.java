@@ -18,7 +18,7 @@ enum StoreRequest {
     CONTROL(XenstoreType.CONTROL, true, StoreRequest::control),
     DIRECTORY(XenstoreType.DIRECTORY, false, (c, in) -> names(c.access().directory(c.path(in.only())))),
     READ(XenstoreType.READ, false, (c, in) -> c.access().read(c.path(in.only()))),
-    GET_PERMS(XenstoreType.GET_PERMS, false, (c, in) -> names(texts(c.access().permissions(c.path(in.only()))))),
+    GET_PERMS(XenstoreType.GET_PERMS, false, (c, in) -> names(texts(c.permissions(in.only())))),
     WATCH(XenstoreType.WATCH, false, (c, in) -> {
         List<String> words = in.words(2, 3);
         c.watch(words.get(0), words.get(1), words.size() == 3 ? depth(words.get(2)) : -1);
@@ -65,7 +65,7 @@ enum StoreRequest {
         List<String> words = in.words(2, Integer.MAX_VALUE);
         List<Permission> permissions =
                 words.subList(1, words.size()).stream().map(Permission::parse).toList();
-        c.access().setPermissions(c.path(words.getFirst()), permissions);
+        c.setPermissions(words.getFirst(), permissions);
         return ok();
     }),
     IS_DOMAIN_INTRODUCED(
@@ -133,11 +133,29 @@ enum StoreRequest {
     private static byte[] control(XenStoreConnection connection, Input in) {
         List<String> words = in.words(1, Integer.MAX_VALUE);
         return switch (words.getFirst()) {
-            case "help" -> words("help check quota");
+            case "help" -> words("check\nhelp\nprint <string>\nquota [<domid>]");
             case "check" -> words("OK");
-            case "quota" -> words(connection.limits().toString());
+            case "print" -> {
+                if (words.size() != 2) {
+                    throw new StoreException(StoreError.EINVAL, "control print");
+                }
+                // Xen writes it to the daemon's log; there is none here.
+                yield words("OK");
+            }
+            case "quota" -> words(quota(connection, words));
             default -> throw new StoreException(StoreError.EINVAL, "control " + words.getFirst());
         };
+    }
+
+    private static String quota(XenStoreConnection connection, List<String> words) {
+        if (words.size() == 1) {
+            return connection.limits().table();
+        }
+        if (words.size() != 2) {
+            throw new StoreException(StoreError.EINVAL, "control quota");
+        }
+        int domain = StorePath.parseDomain(words.get(1));
+        return "Domain " + domain + ":\nnodes           : " + connection.nodesOwnedBy(domain) + '\n';
     }
 
     /** Generation, then as many names from the offset on as fit; an empty name ends the list. */

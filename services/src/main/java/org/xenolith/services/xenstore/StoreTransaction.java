@@ -19,16 +19,36 @@ final class StoreTransaction {
     private final Map<String, Long> seen = new HashMap<>();
     private final List<StoreChange> changes = new ArrayList<>();
 
-    StoreTransaction(StoreTree store) {
+    /** Most nodes that it may look at, and most changes: it keeps something for each. */
+    private final int limit;
+
+    StoreTransaction(StoreTree store, int limit) {
         start = store.root();
         tree = store.copy();
+        this.limit = limit;
     }
 
+    /** Remembers that a node was looked at; ENOSPC when those are too many. */
     void sees(String path) {
-        seen.computeIfAbsent(path, key -> generation(StoreTree.find(start, key)));
+        if (!seen.containsKey(path)) {
+            if (seen.size() >= limit) {
+                throw new StoreException(StoreError.ENOSPC, "nodes of a transaction");
+            }
+            seen.put(path, generation(StoreTree.find(start, path)));
+        }
     }
 
+    /** Remembers a change; ENOSPC when those are too many. Call it before the change is made. */
     void changes(StoreChange change) {
+        StoreChange last = changes.isEmpty() ? null : changes.getLast();
+        if (change instanceof StoreChange.Write
+                && last instanceof StoreChange.Write
+                && last.path().equals(change.path())) {
+            changes.removeLast();
+        }
+        if (changes.size() >= limit) {
+            throw new StoreException(StoreError.ENOSPC, "changes of a transaction");
+        }
         changes.add(change);
     }
 

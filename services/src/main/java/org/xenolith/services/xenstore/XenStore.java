@@ -2,6 +2,7 @@ package org.xenolith.services.xenstore;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -37,6 +38,9 @@ public final class XenStore {
     private final StoreTree tree = new StoreTree(() -> ++generation);
     private final List<Watch> watches = new CopyOnWriteArrayList<>();
     private final Set<Integer> introduced = new TreeSet<>();
+    /** Who hears of the special events: domain 0, and whom it allows to read these. */
+    private final Map<String, List<Permission>> special = new HashMap<>(
+            Map.of(StorePath.INTRODUCE_DOMAIN, Permission.list("n0"), StorePath.RELEASE_DOMAIN, Permission.list("n0")));
 
     /** Work that watch events made, to be done without locks. */
     private final Queue<Runnable> pending = new ConcurrentLinkedQueue<>();
@@ -237,6 +241,19 @@ public final class XenStore {
         connections.remove(connection);
     }
 
+    List<Permission> specialPermissions(String path) {
+        List<Permission> permissions = special.get(path);
+        if (permissions == null) {
+            throw new StoreException(StoreError.EINVAL, "path " + path);
+        }
+        return permissions;
+    }
+
+    void setSpecialPermissions(String path, List<Permission> permissions) {
+        specialPermissions(path);
+        special.put(path, List.copyOf(permissions));
+    }
+
     /** Gives a domain the rights of another one as well: a device model serves its guest. */
     void setTarget(int domain, int target) {
         for (XenStoreConnection connection : connections) {
@@ -328,7 +345,7 @@ public final class XenStore {
 
     private void fireSpecial(String path) {
         List<Watch> hearing = new ArrayList<>(watches);
-        hearing.removeIf(watch -> !watch.covers(path) || !watch.client.privileged());
+        hearing.removeIf(watch -> !watch.covers(path) || !watch.client.mayRead(special.get(path)));
         hearing.forEach(watch -> watch.events.accept(path));
     }
 

@@ -166,6 +166,25 @@ public final class XenStoreConnection implements AutoCloseable {
         return store.access(client, transaction());
     }
 
+    List<Permission> permissions(String path) {
+        return StorePath.isSpecial(path) ? store.specialPermissions(path) : access().permissions(path(path));
+    }
+
+    void setPermissions(String path, List<Permission> permissions) {
+        if (!StorePath.isSpecial(path)) {
+            access().setPermissions(path(path), permissions);
+            return;
+        }
+        if (!client.privileged()) {
+            throw new StoreException(StoreError.EACCES, path);
+        }
+        store.setSpecialPermissions(path, permissions);
+    }
+
+    int nodesOwnedBy(int other) {
+        return store.tree().ownedBy(other);
+    }
+
     private StoreTransaction transaction() {
         if (current.transactionId() == 0) {
             return null;
@@ -188,7 +207,10 @@ public final class XenStoreConnection implements AutoCloseable {
         do {
             lastTransaction++;
         } while (lastTransaction == 0 || transactions.containsKey(lastTransaction));
-        transactions.put(lastTransaction, new StoreTransaction(store.tree()));
+        transactions.put(
+                lastTransaction,
+                new StoreTransaction(
+                        store.tree(), client.privileged() ? Integer.MAX_VALUE : limits().transactionNodes()));
         return lastTransaction;
     }
 

@@ -168,7 +168,11 @@ class XenStoreTest {
             assertThat(tools.event()).isEqualTo("@releaseDomain r");
             assertThat(tools.ask(XenstoreType.IS_DOMAIN_INTRODUCED, "6")).isEqualTo("F");
             assertThat(tools.ask(XenstoreType.RESUME, "6")).isEqualTo("ENOENT");
-            assertThat(tools.ask(XenstoreType.CONTROL, "help")).startsWith("help");
+            assertThat(tools.ask(XenstoreType.CONTROL, "help")).startsWith("check\nhelp");
+            assertThat(tools.ask(XenstoreType.CONTROL, "check")).isEqualTo("OK");
+            assertThat(tools.ask(XenstoreType.CONTROL, "quota")).contains("nodes           : 1000\n");
+            assertThat(tools.ask(XenstoreType.CONTROL, "quota", "5")).contains("Domain 5:\n");
+            assertThat(tools.ask(XenstoreType.CONTROL, "live-update", "-s")).isEqualTo("EINVAL");
             assertThat(tools.read("/local/domain/0/name")).isEqualTo("Domain-0");
         }
     }
@@ -479,5 +483,51 @@ class XenStoreTest {
             assertThat(StoreRequest.of(request.number())).isSameAs(request);
         }
         assertThat(StoreRequest.values()).hasSize(20);
+    }
+
+    @Test
+    void aDomainThatMayReadASpecialEventHearsOfIt() {
+        RingClient dom0 = new RingClient(store, 0);
+        try {
+            assertThat(guest.ask(XenstoreType.WATCH, "@releaseDomain", "t")).isEqualTo("OK");
+            guest.event();
+            store.releaseDomain(9);
+            assertThat(guest.event()).isNull();
+            assertThat(guest.ask(XenstoreType.SET_PERMS, "@releaseDomain", "n0", "r5"))
+                    .isEqualTo("EACCES");
+            assertThat(dom0.ask(XenstoreType.SET_PERMS, "@releaseDomain", "n0", "r5"))
+                    .isEqualTo("OK");
+            assertThat(dom0.ask(XenstoreType.GET_PERMS, "@releaseDomain").replace('\0', ' '))
+                    .isEqualTo("n0 r5");
+            assertThat(dom0.ask(XenstoreType.SET_PERMS, "@other", "n0")).isEqualTo("EINVAL");
+            store.releaseDomain(9);
+            assertThat(guest.event()).isEqualTo("@releaseDomain t");
+        } finally {
+            dom0.close();
+        }
+    }
+
+    @Test
+    void aTransactionKeepsALimitedAmount() {
+        int transaction = Integer.parseInt(guest.ask(XenstoreType.TRANSACTION_START, ""));
+        for (int i = 0; i < 5000; i++) {
+            assertThat(guest.write(transaction, "data/same", "x".repeat(1000))).isEqualTo("OK");
+        }
+        String last = "OK";
+        int reads = 0;
+        while (last.equals("OK") || last.equals("ENOENT")) {
+            last = guest.ask(XenstoreType.READ, transaction, "data/n" + reads++);
+        }
+        assertThat(last).isEqualTo("ENOSPC");
+        assertThat(reads).isLessThan(1100);
+        assertThat(guest.ask(XenstoreType.TRANSACTION_END, transaction, "F")).isEqualTo("OK");
+        int second = Integer.parseInt(guest.ask(XenstoreType.TRANSACTION_START, ""));
+        last = "OK";
+        int changes = 0;
+        while (last.equals("OK")) {
+            last = guest.write(second, "data/" + changes++ % 2, "x");
+        }
+        assertThat(last).isEqualTo("ENOSPC");
+        assertThat(changes).isLessThan(1100);
     }
 }

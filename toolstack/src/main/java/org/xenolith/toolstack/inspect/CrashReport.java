@@ -22,6 +22,7 @@ public final class CrashReport {
      * @param title what happened, in a line
      * @param details more about it, in lines; may be empty
      * @param processor name of the virtual CPU that it happened to, its engine, and the like
+     * @param others what the other virtual CPUs were doing, in lines; may be empty
      * @param cause a defect of our own, shown when {@code debug}; or null
      */
     public static String format(
@@ -30,6 +31,7 @@ public final class CrashReport {
             String processor,
             VcpuState state,
             GuestView view,
+            Supplier<String> others,
             Throwable cause,
             boolean debug) {
         StringBuilder s = new StringBuilder();
@@ -43,6 +45,7 @@ public final class CrashReport {
                 s,
                 "calls",
                 () -> "calls (? may be a leftover):\n" + String.join("\n", Backtrace.of(state, view, FRAMES)) + "\n");
+        section(s, "other processors", others);
         section(s, "kernel log", () -> {
             StringBuilder log = new StringBuilder("kernel log:\n");
             for (String line : GuestLog.last(state, view, LOG_LINES)) {

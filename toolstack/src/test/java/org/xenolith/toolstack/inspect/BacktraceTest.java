@@ -121,12 +121,13 @@ class BacktraceTest {
         state.setGpr(VcpuState.RSP, 0xdeadL << 48);
         state.setLong(VcpuState.CR0, 1L << 31 | 1);
         state.setLong(VcpuState.CR3, -1L);
-        String report =
-                CrashReport.format("title", "", "processor", state, view, new IllegalStateException("x"), false);
+        String report = CrashReport.format(
+                "title", "", "processor", state, view, () -> "", new IllegalStateException("x"), false);
         assertThat(report)
                 .contains("---- title", "rip 0000123456789abc", "is not mapped")
                 .doesNotContain("\tat ");
-        assertThat(CrashReport.format("title", "", "processor", state, view, new IllegalStateException("x"), true))
+        assertThat(CrashReport.format(
+                        "title", "", "processor", state, view, () -> "", new IllegalStateException("x"), true))
                 .contains("\tat ");
         assertThat(List.of(report.split("\n")).getLast()).isEqualTo("----");
     }
