@@ -40,8 +40,8 @@ import picocli.CommandLine.Option;
             "xeno bench                              everything, three rounds",
             "       xeno bench --quick --only integer,boot  a first impression",
             "       xeno bench --check                      guest against host",
-            "       xeno bench --qos                        the CPU scheduler's promises",
             "       xeno bench --stress --seconds 600       several processors at once, under each engine",
+            "       xeno bench --qos                        the CPU scheduler's promises",
             "       xeno bench [OPTIONS]"
         },
         exitCodeListHeading = "%nExit status:%n",
@@ -121,12 +121,6 @@ public final class BenchCommand implements Callable<Integer> {
     private boolean check;
 
     @Option(
-            names = "--qos",
-            description = "Measure shares by weight, caps, reservations and wake-up delays of small guests; "
-                    + "10 s each unless --seconds says otherwise.")
-    private boolean qos;
-
-    @Option(
             names = "--stress",
             description = "Stress a guest with several processors, under each of Xenolith's engines: memory order, TLB"
                     + " shootdowns, wake-ups, changing code, processors that come and go.")
@@ -139,6 +133,12 @@ public final class BenchCommand implements Callable<Integer> {
                     "Processors of each guest, 1 to 32, and for native runs; then only the group 'parallel' by default."
                             + " 1, or 4 with --stress.")
     private Integer smp;
+
+    @Option(
+            names = "--qos",
+            description = "Measure shares by weight, caps, reservations and wake-up delays of small guests; "
+                    + "10 s each unless --seconds says otherwise.")
+    private boolean qos;
 
     @Option(
             names = "--engine",

@@ -1,22 +1,22 @@
 package org.xenolith.cli;
 
 /** A verb cannot go on: one line for the person, one exit status for the script. */
-final class CliException extends RuntimeException {
+public final class CliException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     private final ExitStatus status;
 
-    CliException(ExitStatus status, String message) {
+    public CliException(ExitStatus status, String message) {
         super(message);
         this.status = status;
     }
 
-    CliException(ExitStatus status, String message, Throwable cause) {
+    public CliException(ExitStatus status, String message, Throwable cause) {
         super(message, cause);
         this.status = status;
     }
 
-    ExitStatus status() {
+    public ExitStatus status() {
         return status;
     }
 }

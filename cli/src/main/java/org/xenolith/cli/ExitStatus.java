@@ -7,6 +7,7 @@ package org.xenolith.cli;
 public enum ExitStatus {
     /** The verb did its work; the guest powered itself off. */
     OK(0, "the guest powered off"),
+    FAILED(1, "the host said no: no such domain, not in this state, a wrong configuration"),
     USAGE(2, "wrong options or values"),
     BAD_IMAGE(65, "not a kernel we can start: wrong format, damaged, or without a PVH entry"),
     NO_INPUT(66, "a file cannot be read"),

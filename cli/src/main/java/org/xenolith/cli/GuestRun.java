@@ -21,6 +21,7 @@ import org.xenolith.image.GuestSession;
 import org.xenolith.memory.MachineMemoryException;
 import org.xenolith.services.builder.DomainBuildException;
 import org.xenolith.services.loader.ImageFormatException;
+import org.xenolith.services.xenstore.XenStoreSocket;
 import org.xenolith.toolstack.Domain;
 import org.xenolith.toolstack.DomainConfig;
 import org.xenolith.toolstack.DomainOutcome;
@@ -53,6 +54,8 @@ final class GuestRun {
     private final int bootTimeout;
     private final int timeout;
     private final boolean stats;
+    /** Where the guest's store is served, or null. */
+    private final Path storeSocket;
 
     private final ConsoleOutput output;
     /** Input comes at instructions that are the same in each run: from a file, to a command, in virtual time. */
@@ -83,8 +86,10 @@ final class GuestRun {
             boolean restart,
             int bootTimeout,
             int timeout,
-            boolean stats) {
+            boolean stats,
+            Path storeSocket) {
         this.config = config;
+        this.storeSocket = storeSocket;
         this.session = session;
         this.where = where;
         this.terminal = terminal;
@@ -207,9 +212,13 @@ final class GuestRun {
         boolean reading = false;
         try {
             while (true) {
-                try (Domain domain = create()) {
+                try (Domain domain = create();
+                        XenStoreSocket socket = serveStore(domain)) {
                     Attempt attempt = new Attempt(domain);
                     current = attempt;
+                    if (terminal != null && socket != null) {
+                        System.err.println("xeno: the guest's xenstore: XENSTORED_PATH=" + socket.path());
+                    }
                     if (terminal != null) {
                         terminal.enterRaw();
                         domain.console().resize(terminal.rows(), terminal.columns());
@@ -243,6 +252,19 @@ final class GuestRun {
                 terminal.restore();
             }
             output.close();
+        }
+    }
+
+    /** The store on a socket, when somebody wants that; else null. */
+    private XenStoreSocket serveStore(Domain domain) {
+        if (storeSocket == null) {
+            return null;
+        }
+        try {
+            return new XenStoreSocket(domain.store(), storeSocket);
+        } catch (IOException e) {
+            throw new CliException(
+                    ExitStatus.HOST, "cannot serve xenstore on " + storeSocket + ": " + e.getMessage(), e);
         }
     }
 

@@ -20,7 +20,7 @@ import org.jline.terminal.spi.SystemStream;
  * <p>Only its modes and its size are JLine's; bytes are read and written by the caller, because a console must not decode
  * characters. JLine's builder is not used: it asks the terminal questions whose answers a slow line delivers to the guest.
  */
-final class HostTerminal implements AutoCloseable {
+public final class HostTerminal implements AutoCloseable {
     private final FfmTerminalProvider provider;
     private final Terminal terminal;
     private final Attributes original;
@@ -36,18 +36,23 @@ final class HostTerminal implements AutoCloseable {
     }
 
     /** Whether a person is there: standard input and output are both the terminal. */
-    static boolean present() {
+    public static boolean present() {
         // System.console() would load a line editor; /dev/tty says too little. The provider asks isatty.
         FfmTerminalProvider provider = new FfmTerminalProvider();
         return provider.isSystemStream(SystemStream.Input) && provider.isSystemStream(SystemStream.Output);
     }
 
+    /** Whether standard input is a terminal. */
+    public static boolean inputIsTerminal() {
+        return new FfmTerminalProvider().isSystemStream(SystemStream.Input);
+    }
+
     /** Whether standard error is a terminal, so that a line on it may be rewritten. */
-    static boolean errorIsTerminal() {
+    public static boolean errorIsTerminal() {
         return new FfmTerminalProvider().isSystemStream(SystemStream.Error);
     }
 
-    static HostTerminal open() {
+    public static HostTerminal open() {
         FfmTerminalProvider provider = new FfmTerminalProvider();
         try {
             Terminal terminal = provider.sysTerminal(
@@ -68,7 +73,7 @@ final class HostTerminal implements AutoCloseable {
     }
 
     /** Every key goes to the reader as it is, none makes a signal; output is not changed either. */
-    synchronized void enterRaw() {
+    public synchronized void enterRaw() {
         if (raw) {
             return;
         }
@@ -93,7 +98,7 @@ final class HostTerminal implements AutoCloseable {
     }
 
     /** The modes of before. Does no harm when called again. */
-    synchronized void restore() {
+    public synchronized void restore() {
         if (raw) {
             terminal.setAttributes(original);
             raw = false;
@@ -101,18 +106,18 @@ final class HostTerminal implements AutoCloseable {
     }
 
     /** Height and width in characters, or 24 by 80 when the terminal does not know. */
-    int rows() {
+    public int rows() {
         int rows = terminal.getSize().getRows();
         return rows > 0 ? rows : 24;
     }
 
-    int columns() {
+    public int columns() {
         int columns = terminal.getSize().getColumns();
         return columns > 0 ? columns : 80;
     }
 
     /** Calls with columns and rows whenever the terminal's size changes. */
-    void onResize(BiConsumer<Integer, Integer> listener) {
+    public void onResize(BiConsumer<Integer, Integer> listener) {
         resizeRegistration = provider.registerSignal("WINCH", () -> {
             Size size = terminal.getSize();
             if (size.getColumns() > 0 && size.getRows() > 0) {

@@ -1,6 +1,9 @@
 package org.xenolith.cli;
 
+import java.util.Arrays;
 import java.util.ServiceLoader;
+import org.xenolith.cli.host.HostAccess;
+import org.xenolith.cli.host.HostVerbs;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -18,15 +21,14 @@ import picocli.CommandLine.Spec;
             "",
             "  ./xeno run                                  Debian's kernel and a shell, now",
             "  ./xeno run -- uname -a                      one command in a guest, its output and status here",
-            "  ./xeno run --kernel bzImage --initrd rd.gz  a kernel of your own",
+            "  ./xeno create guest.cfg                     a guest in the background, as Xen's xl describes it",
             ""
         },
         usageHelpAutoWidth = true,
         usageHelpWidth = 110,
         synopsisSubcommandLabel = "COMMAND",
         commandListHeading = "%nCommands:%n",
-        footer = {"", "'xeno COMMAND --help' tells more about a command."},
-        subcommands = RunCommand.class)
+        footer = {"", "'xeno COMMAND --help' tells more about a command."})
 public final class Main implements Runnable {
     @Spec
     private CommandSpec spec;
@@ -40,23 +42,46 @@ public final class Main implements Runnable {
 
     /** The same without ending the JVM. */
     static int run(String... args) {
-        boolean runs = args.length > 0 && args[0].equals("run");
-        if (runs) {
-            RunCommand.prepare();
-        }
-        return commandLine(!runs).execute(args);
+        return run(HostAccess.OF_USER, args);
     }
 
-    /** The command with all its verbs, or with {@code run} alone, which starts faster. */
-    private static CommandLine commandLine(boolean allVerbs) {
+    /** The same with another host. */
+    static int run(HostAccess host, String... args) {
+        if (args.length > 0 && args[0].equals("xl")) {
+            return new XlPersonality(host).run(Arrays.copyOfRange(args, 1, args.length));
+        }
+        String verb = args.length > 0 ? args[0] : "";
+        if (verb.equals(AotTraining.VERB)) {
+            return AotTraining.run(Arrays.copyOfRange(args, 1, args.length));
+        }
+        if (verb.equals("run")) {
+            RunCommand.prepare();
+        }
+        if (HostVerbs.isMissing(verb)) {
+            System.err.println("xeno: '" + verb + "' is a verb of xl that is not implemented yet");
+            return ExitStatus.FAILED.code();
+        }
+        return commandLine("xeno", host, verb).execute(args);
+    }
+
+    /** The command with one verb alone, which starts faster; with all of them when there is no such verb. */
+    static CommandLine commandLine(String name, HostAccess host, String verb) {
         CommandLine line = new CommandLine(new Main());
-        CommandLine run = line.getSubcommands().get("run");
-        run.getCommandSpec().usageMessage().footer(ExitStatus.help());
-        if (allVerbs) {
-            line.addSubcommand(new CompletionCommand());
-            line.addSubcommand(new XtfCommand());
-            for (Subcommand other : ServiceLoader.load(Subcommand.class)) {
-                line.addSubcommand(other.command());
+        line.setCommandName(name);
+        if (HostVerbs.isVerb(verb)) {
+            line.addSubcommand(HostVerbs.command(verb, host));
+        } else {
+            CommandLine run = new CommandLine(new RunCommand());
+            run.getCommandSpec().usageMessage().footer(ExitStatus.help());
+            line.addSubcommand(run);
+            if (!verb.equals("run")) {
+                HostVerbs.names().forEach(other -> line.addSubcommand(HostVerbs.command(other, host)));
+                line.addSubcommand(new CompletionCommand());
+                line.addSubcommand(new ManCommand());
+                line.addSubcommand(new XtfCommand());
+                for (Subcommand other : ServiceLoader.load(Subcommand.class)) {
+                    line.addSubcommand(other.command());
+                }
             }
         }
         line.setParameterExceptionHandler(Main::usageError);
@@ -71,25 +96,27 @@ public final class Main implements Runnable {
     }
 
     private static int usageError(ParameterException e, String[] args) {
+        String program = e.getCommandLine().getCommandSpec().root().name();
         String message = e.getMessage().lines().findFirst().orElse("wrong usage");
         if (e instanceof CommandLine.UnmatchedArgumentException unmatched
                 && !unmatched.getSuggestions().isEmpty()) {
             message += "; did you mean " + String.join(" or ", unmatched.getSuggestions()) + "?";
         }
-        System.err.println("xeno: " + message);
+        System.err.println(program + ": " + message);
         String verb = e.getCommandLine().getCommandSpec().qualifiedName();
-        System.err.println("xeno: '" + verb + " --help' lists the options");
+        System.err.println(program + ": '" + verb + " --help' lists the options");
         return ExitStatus.USAGE.code();
     }
 
     /** One line for what is a person's or a host's matter; only our own fault shows where it happened. */
     private static int failure(Exception e, CommandLine line, CommandLine.ParseResult result) {
+        String program = line.getCommandSpec().root().name();
         if (e instanceof CliException known) {
-            System.err.println("xeno: " + known.getMessage());
+            System.err.println(program + ": " + known.getMessage());
             return known.status().code();
         }
         StackTraceElement[] trace = e.getStackTrace();
-        System.err.println("xeno: internal fault: " + e + (trace.length > 0 ? " at " + trace[0] : "")
+        System.err.println(program + ": internal fault: " + e + (trace.length > 0 ? " at " + trace[0] : "")
                 + "; please report it (XENO_DEBUG=1 shows the details)");
         if (System.getenv("XENO_DEBUG") != null) {
             e.printStackTrace(System.err);

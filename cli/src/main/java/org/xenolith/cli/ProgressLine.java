@@ -7,7 +7,7 @@ import org.xenolith.image.Progress;
  * Progress on standard error: on a terminal one line that is rewritten, elsewhere one line when work starts and one when it
  * ends. Work that is over in a moment prints nothing.
  */
-final class ProgressLine implements Progress {
+public final class ProgressLine implements Progress {
     private static final long INTERVAL_NANOS = 100_000_000L;
     private static final int BAR = 24;
 
@@ -17,7 +17,7 @@ final class ProgressLine implements Progress {
     private long lastPrint;
     private boolean lineOpen;
 
-    ProgressLine(PrintStream out, boolean terminal) {
+    public ProgressLine(PrintStream out, boolean terminal) {
         this.out = out;
         this.terminal = terminal;
     }
@@ -69,7 +69,7 @@ final class ProgressLine implements Progress {
     }
 
     /** Removes an unfinished line from the terminal. */
-    void clear() {
+    public void clear() {
         if (lineOpen) {
             out.print("\r\033[K");
             out.flush();

@@ -173,6 +173,13 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--trace-file", paramLabel = "FILE", description = "Where traces go. Default: standard error.")
     private Path traceFile;
 
+    @Option(
+            names = "--xenstore",
+            paramLabel = "SOCKET",
+            description =
+                    "Serve the guest's xenstore on a Unix socket of this name: XENSTORED_PATH=SOCKET xenstore-ls. Only you may connect.")
+    private Path xenstore;
+
     @Option(names = "--stats", description = "Tell at the end, on standard error, what the engine did.")
     private boolean stats;
 
@@ -274,7 +281,8 @@ final class RunCommand implements Callable<Integer> {
                             onReboot == OnReboot.RESTART,
                             bootTimeout,
                             timeout,
-                            stats)
+                            stats,
+                            xenstore)
                     .run();
         } catch (ImageException e) {
             progress.clear();

@@ -60,7 +60,8 @@ public final class Domain {
     public Domain(DomainSettings settings, DomainParts parts) {
         this.settings = settings;
         this.parts = parts;
-        memory = new DomainMemory(new PhysicalToMachine(parts.machine()), settings.maxFrames(), this::shootDown);
+        memory = new DomainMemory(
+                new PhysicalToMachine(parts.machine()), settings.maxFrames(), this::shootDown, this::overdrawn);
         sharedInfoMfn = memory.allocateHypervisorFrame();
         if (sharedInfoMfn < 0) {
             throw new IllegalStateException("no machine memory left for domain " + settings.id());
@@ -418,6 +419,13 @@ public final class Domain {
     /** Makes all processors forget translations; returns when they have. */
     public void flushTlbs() {
         shootDown();
+    }
+
+    private void overdrawn() {
+        crash(
+                null,
+                "the guest used more memory than the " + (memory.maxFrames() >>> 8)
+                        + " MiB that it may have: it must balloon down before it uses the rest");
     }
 
     private void shootDown() {

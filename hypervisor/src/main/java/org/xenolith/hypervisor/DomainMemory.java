@@ -1,5 +1,6 @@
 package org.xenolith.hypervisor;
 
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -7,6 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.IntConsumer;
 import org.xenolith.abi.E820Type;
+import org.xenolith.memory.FrameAccount;
 import org.xenolith.memory.MachineMemory;
 import org.xenolith.memory.PhysicalToMachine;
 
@@ -51,10 +53,17 @@ public final class DomainMemory {
 
     private final PhysicalToMachine map;
     private final MachineMemory machine;
+    private final FrameAccount account;
     private final Shootdown shootdown;
-    private long maxFrames;
-    private long ownedFrames;
+    /** Changed under the lock, and read without it when a frame comes on demand. */
+    private volatile long maxFrames;
+    /** Without those that came on demand; likewise. */
+    private volatile long ownedFrames;
+
     private long hypervisorFrames;
+    /** Frames of the memory map, where that is larger than what the domain may own. */
+    private long mapFrames;
+
     private long highestGfn = -1;
     private List<Range> ranges = List.of();
     /** The foreign places of the map, by gfn. */
@@ -64,17 +73,30 @@ public final class DomainMemory {
     /** Owned frames that left the map while pinned. */
     private final Set<Integer> orphans = new HashSet<>();
 
-    DomainMemory(PhysicalToMachine map, long maxFrames, Shootdown shootdown) {
+    /** @param overdrawn runs, with locks held, when the guest uses more memory on demand than it may own */
+    DomainMemory(PhysicalToMachine map, long maxFrames, Shootdown shootdown, Runnable overdrawn) {
         this.map = map;
         this.machine = map.machine();
+        this.account = map.account();
         this.maxFrames = maxFrames;
         this.shootdown = shootdown;
-        map.limitLeaves(leafLimit(maxFrames));
+        map.setDemand(new PhysicalToMachine.Demand() {
+            @Override
+            public boolean mayPopulate() {
+                return DomainMemory.this.ownedFrames + map.populatedOnDemand() < DomainMemory.this.maxFrames;
+            }
+
+            @Override
+            public void unmet(long gfn) {
+                overdrawn.run();
+            }
+        });
+        limitLeaves();
     }
 
     /** Twice what a contiguous layout needs, and enough to map some thousand foreign frames anywhere. */
-    private static int leafLimit(long maxFrames) {
-        return (int) Math.min(Integer.MAX_VALUE, LEAVES + 2 * (maxFrames / EXTENT));
+    private void limitLeaves() {
+        map.limitLeaves((int) Math.min(Integer.MAX_VALUE, LEAVES + 2 * (Math.max(maxFrames, mapFrames) / EXTENT)));
     }
 
     /** The map that the domain's processors use. */
@@ -82,9 +104,20 @@ public final class DomainMemory {
         return map;
     }
 
+    /** What the domain has of the machine's memory, frames of the hypervisor's own for it included. */
+    public FrameAccount account() {
+        return account;
+    }
+
     /** Frames that the domain owns. */
     public synchronized long ownedFrames() {
-        return ownedFrames;
+        return ownedFrames + map.populatedOnDemand();
+    }
+
+    /** Frames that the domain owns, and those that it will get on demand, as far as it may own them. */
+    public synchronized long reservedFrames() {
+        long owned = ownedFrames();
+        return Math.max(owned, Math.min(owned + map.waitingOnDemand(), maxFrames));
     }
 
     /** Frames that the domain may own. */
@@ -95,7 +128,7 @@ public final class DomainMemory {
     /** Changes how many frames the domain may own; frames beyond that stay until the guest gives them up. */
     public synchronized void setMaxFrames(long frames) {
         maxFrames = frames;
-        map.limitLeaves(leafLimit(frames));
+        limitLeaves();
     }
 
     /** The highest guest frame that was ever mapped, or -1. */
@@ -123,19 +156,19 @@ public final class DomainMemory {
         long end = gfn + frames;
         long at = gfn;
         while (at < end) {
-            if (map.mfn(at) >= 0) {
+            if (map.mfn(at) >= 0 || map.isOnDemand(at)) {
                 at++;
                 continue;
             }
-            if (ownedFrames >= maxFrames || !map.hasRoomFor(at)) {
+            long room = maxFrames - ownedFrames();
+            if (room <= 0 || !map.hasRoomFor(at)) {
                 break;
             }
-            boolean wholeExtent =
-                    (at & EXTENT - 1) == 0 && end - at >= EXTENT && maxFrames - ownedFrames >= EXTENT && isHole(at);
-            int mfn = wholeExtent ? machine.allocateExtent() : -1;
+            boolean wholeExtent = (at & EXTENT - 1) == 0 && end - at >= EXTENT && room >= EXTENT && isHole(at);
+            int mfn = wholeExtent ? account.allocateExtent() : -1;
             int count = EXTENT;
             if (mfn < 0) {
-                mfn = machine.allocateFrame();
+                mfn = account.allocateFrame();
                 count = 1;
             }
             if (mfn < 0) {
@@ -155,18 +188,22 @@ public final class DomainMemory {
 
     /** Takes over what a domain builder has put into the map: all of it is the domain's own from now on. */
     public synchronized void adoptMap() {
-        ownedFrames = 0;
+        long owned = 0;
+        highestGfn = Math.max(highestGfn, map.highestOnDemand());
         for (long gfn = map.nextMapped(0); gfn >= 0; gfn = map.nextMapped(gfn + 1)) {
             if (!foreign.containsKey(gfn)) {
-                ownedFrames++;
+                owned++;
                 highestGfn = Math.max(highestGfn, gfn);
             }
         }
+        ownedFrames = owned - map.populatedOnDemand();
+        mapFrames = owned + map.waitingOnDemand();
+        limitLeaves();
     }
 
     private boolean isHole(long first) {
         for (long gfn = first; gfn < first + EXTENT; gfn++) {
-            if (map.mfn(gfn) >= 0) {
+            if (map.mfn(gfn) >= 0 || map.isOnDemand(gfn)) {
                 return false;
             }
         }
@@ -184,13 +221,70 @@ public final class DomainMemory {
         }
         int mfn = map.unmap(gfn);
         if (mfn < 0) {
-            return false;
+            return map.unmapOnDemand(gfn);
         }
         shootdown.flush();
         if (foreign.remove(gfn) == null) {
             disown(mfn);
         }
         return true;
+    }
+
+    /**
+     * Makes holes, as {@link #remove} does, with one flush for all: for the balloon. Stops at the first number that is not owned
+     * memory.
+     *
+     * @return how many are holes now, from the first on
+     */
+    public synchronized int removeAll(long[] gfns) {
+        int[] frames = new int[gfns.length];
+        int count = 0;
+        int done = 0;
+        while (done < gfns.length) {
+            long gfn = gfns[done];
+            if (!isValid(gfn)) {
+                break;
+            }
+            int mfn = map.mfn(gfn);
+            if (mfn >= 0 && !foreign.containsKey(gfn)) {
+                map.unmap(gfn);
+                frames[count++] = mfn;
+            } else if (mfn >= 0 || !map.unmapOnDemand(gfn)) {
+                // It may have got its frame just now.
+                if (!isOwned(gfn)) {
+                    break;
+                }
+                continue;
+            }
+            done++;
+        }
+        if (count > 0) {
+            shootdown.flush();
+            Arrays.sort(frames, 0, count);
+            int first = 0;
+            for (int i = 0; i < count; i++) {
+                if (pins.containsKey(frames[i])) {
+                    give(frames, first, i);
+                    ownedFrames--;
+                    orphans.add(frames[i]);
+                    first = i + 1;
+                }
+            }
+            give(frames, first, count);
+        }
+        return done;
+    }
+
+    /** Gives sorted frames back, neighbours together. */
+    private void give(int[] frames, int from, int to) {
+        int start = from;
+        for (int i = from; i < to; i++) {
+            if (i + 1 == to || frames[i + 1] != frames[i] + 1) {
+                account.release(frames[start], i + 1 - start);
+                start = i + 1;
+            }
+        }
+        ownedFrames -= to - from;
     }
 
     /**
@@ -214,7 +308,7 @@ public final class DomainMemory {
         if (pins.containsKey(mfn)) {
             orphans.add(mfn);
         } else {
-            machine.release(mfn, 1);
+            account.release(mfn, 1);
         }
     }
 
@@ -243,6 +337,8 @@ public final class DomainMemory {
 
     /** Moves an owned frame to another place; false when there is none at {@code from}, or no room at {@code to}. */
     public synchronized boolean move(long from, long to) {
+        // A frame that would come on demand comes now.
+        map.frameForRead(from);
         if (from == to) {
             return isOwned(from);
         }
@@ -298,7 +394,7 @@ public final class DomainMemory {
         }
         pins.remove(mfn);
         if (orphans.remove(mfn)) {
-            machine.release(mfn, 1);
+            account.release(mfn, 1);
         }
     }
 
@@ -315,7 +411,7 @@ public final class DomainMemory {
 
     /** Takes a frame of the machine for the hypervisor's own use, zeroed; -1 when there is none. */
     public synchronized int allocateHypervisorFrame() {
-        int mfn = machine.allocateFrame();
+        int mfn = account.allocateFrame();
         if (mfn >= 0) {
             hypervisorFrames++;
         }
@@ -324,13 +420,13 @@ public final class DomainMemory {
 
     /** Gives a frame of {@link #allocateHypervisorFrame} back; it must not be mapped any more. */
     public synchronized void releaseHypervisorFrame(int mfn) {
-        machine.release(mfn, 1);
+        account.release(mfn, 1);
         hypervisorFrames--;
     }
 
     /** Frames that the domain has taken from the machine: its own, those that only pins keep, and the hypervisor's for it. */
     public synchronized long takenFrames() {
-        return ownedFrames + orphans.size() + hypervisorFrames;
+        return ownedFrames() + orphans.size() + hypervisorFrames;
     }
 
     /** What the map shows at {@code gfn} when that is not the domain's own memory; else null. */
@@ -369,16 +465,16 @@ public final class DomainMemory {
                 runLength++;
             } else {
                 if (runLength > 0) {
-                    machine.release(runStart, runLength);
+                    account.release(runStart, runLength);
                 }
                 runStart = mfn;
                 runLength = 1;
             }
         }
         if (runLength > 0) {
-            machine.release(runStart, runLength);
+            account.release(runStart, runLength);
         }
         foreign.clear();
-        ownedFrames = 0;
+        ownedFrames = -map.populatedOnDemand();
     }
 }

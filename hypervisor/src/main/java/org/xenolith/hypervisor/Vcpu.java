@@ -96,7 +96,6 @@ public final class Vcpu implements World {
     private volatile int startupVector = -1;
     /** A set: others may change the same frame without end while this virtual CPU sleeps. */
     private final Set<Long> changedFrames = ConcurrentHashMap.newKeySet();
-
     /** PAUSE instructions since the last time that the host's processor was given away. Of the thread. */
     private int spins;
 

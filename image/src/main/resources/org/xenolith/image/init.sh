@@ -96,7 +96,9 @@ run_tty() {
 run_pipe() {
     stty sane -echo -isig -icrnl -ixon -opost erase undef kill undef werase undef rprnt undef eol undef eol2 undef < "$tty"
     mkfifo /run/input
-    cat < "$tty" > /run/input 2> /dev/null &
+    # Not cat: it has the kernel splice, and kernels before 6.5 hold the pipe's lock while they wait for the terminal, so
+    # that the command gets a line only when the next one comes.
+    dd bs=4096 < "$tty" > /run/input 2> /dev/null &
     tell_ready
     {
         /xenolith/leader /xenolith/busybox sh -c 'echo $$ > /run/command; exec sh /xenolith/command' < /run/input 2>&1

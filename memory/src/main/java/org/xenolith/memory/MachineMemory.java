@@ -10,7 +10,9 @@ import java.util.BitSet;
  * handed out reads as zeros.
  *
  * <p>Frames are numbered by mfn from 0. The allocator works in 2 MiB extents ({@value #EXTENT_FRAMES} frames), split
- * into single frames where a caller wants fewer. All methods are safe to call from several threads.
+ * into single frames where a caller wants fewer. A {@link FrameAccount} counts the frames of one owner and may have a claim on
+ * frames that are still free: what all claims together keep free nobody else gets. All methods are safe to call from several
+ * threads.
  */
 public final class MachineMemory implements AutoCloseable {
     /** Frames in a 2 MiB extent. */
@@ -27,6 +29,11 @@ public final class MachineMemory implements AutoCloseable {
     private final BitSet freeFrames = new BitSet();
 
     private long available;
+    /** No single frame below is free. */
+    private int lowestFree;
+
+    /** Free frames that accounts have a claim on. */
+    private long claimed;
 
     /** Reserves {@code bytes} of machine memory, rounded up to whole 2 MiB extents. */
     public MachineMemory(long bytes) {
@@ -52,6 +59,16 @@ public final class MachineMemory implements AutoCloseable {
         return available;
     }
 
+    /** Frames of {@link #available()} that are kept for those who have a claim on them. */
+    public synchronized long claimed() {
+        return claimed;
+    }
+
+    /** An account with no frames and no claim. */
+    public FrameAccount openAccount() {
+        return new FrameAccount(this);
+    }
+
     /** Host address of a frame. */
     public long address(int mfn) {
         if (mfn < 0 || mfn >= frames) {
@@ -71,6 +88,15 @@ public final class MachineMemory implements AutoCloseable {
 
     /** Takes a whole extent; returns the first mfn (a multiple of {@value #EXTENT_FRAMES}), or -1 when there is none. */
     public synchronized int allocateExtent() {
+        return available - claimed < EXTENT_FRAMES ? -1 : takeExtent();
+    }
+
+    /** Takes one frame; returns its mfn, or -1 when memory is exhausted. */
+    public synchronized int allocateFrame() {
+        return available - claimed < 1 ? -1 : takeFrame();
+    }
+
+    private int takeExtent() {
         int extent = freeExtents.nextSetBit(0);
         if (extent < 0) {
             return -1;
@@ -80,9 +106,8 @@ public final class MachineMemory implements AutoCloseable {
         return extent * EXTENT_FRAMES;
     }
 
-    /** Takes one frame; returns its mfn, or -1 when memory is exhausted. */
-    public synchronized int allocateFrame() {
-        int mfn = freeFrames.nextSetBit(0);
+    private int takeFrame() {
+        int mfn = freeFrames.nextSetBit(lowestFree);
         if (mfn < 0) {
             int extent = freeExtents.nextSetBit(0);
             if (extent < 0) {
@@ -93,16 +118,35 @@ public final class MachineMemory implements AutoCloseable {
             freeFrames.set(mfn, mfn + EXTENT_FRAMES);
         }
         freeFrames.clear(mfn);
+        lowestFree = mfn;
         available--;
         return mfn;
     }
 
     /** Gives frames back: their content is discarded, and they read as zeros when handed out again. */
-    public synchronized void release(int mfn, int count) {
+    public void release(int mfn, int count) {
+        scrub(mfn, count);
+        synchronized (this) {
+            free(mfn, count);
+        }
+    }
+
+    /** Discards content of frames that are still taken: no lock is needed, and large pieces take long. */
+    private void scrub(int mfn, int count) {
         if (count <= 0 || mfn < 0 || count > frames - mfn) {
             throw new IndexOutOfBoundsException("release of " + count + " frames at mfn " + mfn);
         }
+        synchronized (this) {
+            for (int frame = mfn; frame < mfn + count; frame++) {
+                if (freeExtents.get(frame / EXTENT_FRAMES) || freeFrames.get(frame)) {
+                    throw new IllegalStateException("mfn " + frame + " released twice");
+                }
+            }
+        }
         region.discard((long) mfn << FRAME_SHIFT, (long) count << FRAME_SHIFT);
+    }
+
+    private void free(int mfn, int count) {
         for (int frame = mfn; frame < mfn + count; frame++) {
             int extent = frame / EXTENT_FRAMES;
             if (freeExtents.get(extent) || freeFrames.get(frame)) {
@@ -115,7 +159,47 @@ public final class MachineMemory implements AutoCloseable {
                 freeExtents.set(extent);
             }
         }
+        lowestFree = Math.min(lowestFree, mfn);
         available += count;
+    }
+
+    // Accounts: their numbers are guarded by this object, like the sum of their claims.
+
+    synchronized int allocate(FrameAccount account, int count) {
+        long own = Math.clamp(account.claim - account.owned, 0, count);
+        if (count - own > available - claimed) {
+            return -1;
+        }
+        int mfn = count == 1 ? takeFrame() : takeExtent();
+        if (mfn >= 0) {
+            change(account, count, account.claim);
+        }
+        return mfn;
+    }
+
+    void release(FrameAccount account, int mfn, int count) {
+        scrub(mfn, count);
+        synchronized (this) {
+            free(mfn, count);
+            change(account, -count, account.claim);
+        }
+    }
+
+    synchronized boolean claim(FrameAccount account, long frames) {
+        long wanted = Math.max(0, frames - account.owned);
+        long kept = account.outstanding();
+        if (wanted > kept && wanted - kept > available - claimed) {
+            return false;
+        }
+        change(account, 0, frames);
+        return true;
+    }
+
+    private void change(FrameAccount account, int frames, long claim) {
+        claimed -= account.outstanding();
+        account.owned += frames;
+        account.claim = claim;
+        claimed += account.outstanding();
     }
 
     @Override

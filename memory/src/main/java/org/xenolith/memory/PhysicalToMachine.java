@@ -10,6 +10,9 @@ import java.util.Arrays;
  * the map much larger than its memory. Entries change under this object's lock; readers need none, because an entry is one
  * array element. A change that takes access away must be followed by a TLB shootdown of the domain's processors, which is
  * the caller's duty.
+ *
+ * <p>An entry may be <i>on demand</i>: it gets a frame when somebody first asks for one. So a domain may see more memory than it
+ * may own, and gives the rest up before it touches it (what Xen calls populate on demand).
  */
 public final class PhysicalToMachine implements GuestPhysical {
     private static final int LEAF = MachineMemory.EXTENT_FRAMES;
@@ -24,12 +27,32 @@ public final class PhysicalToMachine implements GuestPhysical {
     private static final long NONE = 0;
     /** Low bit of an entry: the frame may only be read. Host addresses of frames have their low 12 bits clear. */
     private static final long READ_ONLY = 1;
+    /** A whole entry: the frame comes when it is asked for. */
+    private static final long ON_DEMAND = 2;
+
+    /** Decides about frames on demand. Called with this map locked: must not wait for anybody. */
+    public interface Demand {
+        /** Whether the domain may have one frame more. */
+        boolean mayPopulate();
+
+        /** There was no frame to be had, and the guest sees a hole. */
+        void unmet(long gfn);
+    }
 
     private final MachineMemory machine;
+    private final FrameAccount account;
     private Node[] nodes = new Node[0];
     private int leafCount;
     private int leafLimit = Integer.MAX_VALUE;
     private volatile DirtyLog dirty;
+    private volatile Demand demand;
+    /** Frames that came on demand so far. */
+    private volatile long populated;
+
+    /** Entries that wait for their frame. */
+    private volatile long waiting;
+
+    private volatile long highestOnDemand = -1;
     /** Changes of entries so far. */
     private volatile int changes;
 
@@ -41,6 +64,12 @@ public final class PhysicalToMachine implements GuestPhysical {
 
     public PhysicalToMachine(MachineMemory machine) {
         this.machine = machine;
+        account = machine.openAccount();
+    }
+
+    /** Who pays for the domain's frames. */
+    public FrameAccount account() {
+        return account;
     }
 
     /** The machine memory that this map points into. */
@@ -50,12 +79,16 @@ public final class PhysicalToMachine implements GuestPhysical {
 
     @Override
     public long frameForRead(long gfn) {
-        return entry(gfn) & ~READ_ONLY;
+        long entry = entry(gfn);
+        return (entry == ON_DEMAND ? populate(gfn) : entry) & ~READ_ONLY;
     }
 
     @Override
     public long frameForWrite(long gfn) {
         long entry = entry(gfn);
+        if (entry == ON_DEMAND) {
+            entry = populate(gfn);
+        }
         if ((entry & READ_ONLY) != 0) {
             return 0;
         }
@@ -64,6 +97,66 @@ public final class PhysicalToMachine implements GuestPhysical {
             log.mark(machine.mfn(entry));
         }
         return entry;
+    }
+
+    private synchronized long populate(long gfn) {
+        long entry = entry(gfn);
+        if (entry != ON_DEMAND) {
+            return entry;
+        }
+        int mfn = demand.mayPopulate() ? account.allocateFrame() : -1;
+        if (mfn < 0) {
+            demand.unmet(gfn);
+            return NONE;
+        }
+        populated++;
+        set(gfn, machine.address(mfn));
+        return machine.address(mfn);
+    }
+
+    /** Who decides about frames on demand; before any entry is. */
+    public void setDemand(Demand newDemand) {
+        demand = newDemand;
+    }
+
+    /** Makes {@code count} holes from {@code gfn} on entries on demand. */
+    public synchronized void mapOnDemand(long gfn, long count) {
+        for (long i = gfn; i < gfn + count; i++) {
+            if (entry(i) != NONE) {
+                throw new IllegalStateException("gfn 0x" + Long.toHexString(i) + " is mapped");
+            }
+            set(i, ON_DEMAND);
+        }
+        highestOnDemand = Math.max(highestOnDemand, gfn + count - 1);
+    }
+
+    /** Whether an entry still waits for its frame. */
+    public boolean isOnDemand(long gfn) {
+        return entry(gfn) == ON_DEMAND;
+    }
+
+    /** Makes an entry that waits for its frame a hole; false when it is not such an entry. */
+    public synchronized boolean unmapOnDemand(long gfn) {
+        if (entry(gfn) != ON_DEMAND) {
+            return false;
+        }
+        set(gfn, NONE);
+        return true;
+    }
+
+    /** How many frames came on demand so far. */
+    public long populatedOnDemand() {
+        return populated;
+    }
+
+    /** How many entries wait for their frame. */
+    public long waitingOnDemand() {
+        return waiting;
+    }
+
+    /** The highest entry that ever was on demand, or -1. */
+    public long highestOnDemand() {
+        return highestOnDemand;
     }
 
     /** Starts a log of frames that are written; until then there is none. Before anything is mapped. */
@@ -77,10 +170,10 @@ public final class PhysicalToMachine implements GuestPhysical {
         return changes;
     }
 
-    /** The machine frame behind {@code gfn}, or -1. */
+    /** The machine frame behind {@code gfn}, or -1; also where it would come on demand. */
     public int mfn(long gfn) {
         long entry = entry(gfn) & ~READ_ONLY;
-        return entry == NONE ? -1 : machine.mfn(entry);
+        return entry == NONE || entry == ON_DEMAND ? -1 : machine.mfn(entry);
     }
 
     /** Points {@code gfn} at a machine frame. */
@@ -107,7 +200,7 @@ public final class PhysicalToMachine implements GuestPhysical {
         return gfn >= 0 && gfn >>> NODE_SHIFT < NODES && (leafCount < leafLimit || leaf(gfn) != null);
     }
 
-    /** The first gfn from {@code gfn} on that is not a hole, or -1. Costs little for the large holes. */
+    /** The first gfn from {@code gfn} on that has a frame, or -1. Costs little for the large holes. */
     public long nextMapped(long gfn) {
         Node[] top = nodes;
         long end = (long) top.length << NODE_SHIFT;
@@ -121,7 +214,7 @@ public final class PhysicalToMachine implements GuestPhysical {
             long[] leaf = node.leaves[(int) (at >>> LEAF_SHIFT) & NODE - 1];
             if (leaf == null) {
                 at = (at >>> LEAF_SHIFT) + 1 << LEAF_SHIFT;
-            } else if (leaf[(int) at & LEAF - 1] != NONE) {
+            } else if (leaf[(int) at & LEAF - 1] > ON_DEMAND) {
                 return at;
             } else {
                 at++;
@@ -167,13 +260,16 @@ public final class PhysicalToMachine implements GuestPhysical {
         }
         long old = leaf[(int) gfn & LEAF - 1] & ~READ_ONLY;
         leaf[(int) gfn & LEAF - 1] = entry;
+        if (old == ON_DEMAND || entry == ON_DEMAND) {
+            waiting += (entry == ON_DEMAND ? 1 : 0) - (old == ON_DEMAND ? 1 : 0);
+        }
         node.used[number] += (short) ((entry == NONE ? 0 : 1) - (old == NONE ? 0 : 1));
         if (node.used[number] == 0) {
             node.leaves[number] = null;
             leafCount--;
         }
         changes++;
-        if (dirty != null && old != NONE) {
+        if (dirty != null && old != NONE && old != ON_DEMAND) {
             // The frame may go back to the machine, and lose its content.
             dirty.mark(machine.mfn(old));
         }

@@ -2,8 +2,13 @@ package org.xenolith.memory;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.Set;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -96,6 +101,45 @@ class MachineMemoryTest {
                     memory.release(mfn, 1);
                 }
             }
+        }
+    }
+
+    /** Memory of the region that the operating system backs, in KiB; what smaps calls Rss. */
+    private static long resident(MachineMemory memory) throws IOException {
+        String start = Long.toHexString(memory.address(0)) + "-";
+        Iterator<String> lines = Files.readAllLines(Path.of("/proc/self/smaps")).iterator();
+        while (lines.hasNext()) {
+            if (lines.next().startsWith(start)) {
+                while (lines.hasNext()) {
+                    String line = lines.next();
+                    if (line.startsWith("Rss:")) {
+                        return Long.parseLong(line.replaceAll("[^0-9]", ""));
+                    }
+                }
+            }
+        }
+        throw new AssertionError("no mapping at " + start);
+    }
+
+    @Test
+    void whatIsGivenBackTheOperatingSystemGetsBack() throws IOException {
+        assumeTrue(Files.isReadable(Path.of("/proc/self/smaps")), "skipped: no /proc/self/smaps");
+        // Large, so that it shares no mapping with a neighbour.
+        try (MachineMemory memory = new MachineMemory(1L << 30)) {
+            long before = resident(memory);
+            int first = memory.allocateExtent();
+            for (int i = 0; i < EXTENT; i++) {
+                Raw.putLong(memory.address(first + i), 1);
+            }
+            assertThat(resident(memory) - before).isEqualTo(2048);
+            for (int i = 0; i < EXTENT; i += 2) {
+                memory.release(first + i, 1);
+            }
+            assertThat(resident(memory) - before).isEqualTo(1024);
+            for (int i = 1; i < EXTENT; i += 2) {
+                memory.release(first + i, 1);
+            }
+            assertThat(resident(memory)).isEqualTo(before);
         }
     }
 }

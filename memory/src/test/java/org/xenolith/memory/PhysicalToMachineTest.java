@@ -87,6 +87,80 @@ class PhysicalToMachineTest {
         assertThatThrownBy(() -> map.map(1L << 33, mfn, true)).isInstanceOf(IndexOutOfBoundsException.class);
     }
 
+    /** Allows so many frames, and counts who asked in vain. */
+    private static final class Quota implements PhysicalToMachine.Demand {
+        int left;
+        int unmet;
+
+        Quota(int left) {
+            this.left = left;
+        }
+
+        @Override
+        public boolean mayPopulate() {
+            return left-- > 0;
+        }
+
+        @Override
+        public void unmet(long gfn) {
+            unmet++;
+        }
+    }
+
+    @Test
+    void anEntryOnDemandGetsItsFrameWhenItIsFirstUsed() {
+        try (MachineMemory machine = new MachineMemory(4 << 20)) {
+            PhysicalToMachine map = new PhysicalToMachine(machine);
+            map.setDemand(new Quota(2));
+            map.mapOnDemand(100, 3);
+            assertThat(map.mfn(100)).isEqualTo(-1);
+            assertThat(map.isOnDemand(100)).isTrue();
+            assertThat(map.nextMapped(0)).isEqualTo(-1);
+            assertThat(map.waitingOnDemand()).isEqualTo(3);
+            long frame = map.frameForRead(101);
+            assertThat(frame).isNotZero().isEqualTo(map.frameForWrite(101));
+            assertThat(map.mfn(101)).isEqualTo(machine.mfn(frame));
+            assertThat(map.nextMapped(0)).isEqualTo(101);
+            assertThat(map.waitingOnDemand()).isEqualTo(2);
+            assertThat(map.populatedOnDemand()).isEqualTo(1);
+            assertThat(map.account().owned()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void withoutAFrameToBeHadAnEntryOnDemandIsAHoleThatIsReported() {
+        try (MachineMemory machine = new MachineMemory(4 << 20)) {
+            PhysicalToMachine map = new PhysicalToMachine(machine);
+            Quota quota = new Quota(1);
+            map.setDemand(quota);
+            map.mapOnDemand(0, 2);
+            assertThat(map.frameForWrite(0)).isNotZero();
+            assertThat(map.frameForRead(1)).isZero();
+            assertThat(map.frameForWrite(1)).isZero();
+            assertThat(quota.unmet).isEqualTo(2);
+            quota.left = 1;
+            assertThat(map.frameForRead(1)).isNotZero();
+        }
+    }
+
+    @Test
+    void anEntryOnDemandThatIsGivenUpCostsNothing() {
+        try (MachineMemory machine = new MachineMemory(4 << 20)) {
+            PhysicalToMachine map = new PhysicalToMachine(machine);
+            map.setDemand(new Quota(9));
+            map.mapOnDemand(0, 4);
+            map.frameForRead(3);
+            assertThat(map.unmapOnDemand(2)).isTrue();
+            assertThat(map.unmapOnDemand(2)).isFalse();
+            assertThat(map.unmapOnDemand(3)).isFalse();
+            assertThat(map.frameForRead(2)).isZero();
+            assertThat(map.waitingOnDemand()).isEqualTo(2);
+            map.map(1, machine.allocateFrame(), true);
+            assertThat(map.waitingOnDemand()).isEqualTo(1);
+            assertThat(map.highestOnDemand()).isEqualTo(3);
+        }
+    }
+
     @Test
     void leavesAreLimitedAndGoWithTheirLastEntry() {
         PhysicalToMachine map = new PhysicalToMachine(machine);

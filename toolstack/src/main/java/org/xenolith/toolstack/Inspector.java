@@ -44,15 +44,19 @@ public final class Inspector {
     private final StallDetector stalls = new StallDetector(this);
     private final EngineSampler sampler = new EngineSampler(this);
     private final Optional<SymbolTable> givenSymbols;
+    private final Supplier<String> name;
     /** Held while somebody looks, so that the state blocks and the memory do not go away meanwhile. */
     private final Object looking = new Object();
 
     private Domain domain;
     private GuestView view;
     private boolean closed;
+    private String lastStatistics = "";
 
-    Inspector(Optional<TraceConfig> config, Optional<SymbolTable> symbols) {
+    /** @param name of the domain at any time */
+    Inspector(Optional<TraceConfig> config, Optional<SymbolTable> symbols, Supplier<String> name) {
         givenSymbols = symbols;
+        this.name = name;
         writer = config.map(TraceWriter::new).orElse(null);
         activity = new Activity(writer);
     }
@@ -94,6 +98,9 @@ public final class Inspector {
     /** From now on nobody looks. Returns when nobody does. */
     void close() {
         synchronized (looking) {
+            if (!closed && domain != null) {
+                lastStatistics = statistics();
+            }
             closed = true;
         }
         stalls.close();
@@ -105,10 +112,6 @@ public final class Inspector {
         synchronized (looking) {
             return closed ? otherwise : look.get();
         }
-    }
-
-    void hypervisorConsole(byte[] bytes, int offset, int length) {
-        System.err.write(bytes, offset, length);
     }
 
     void warning(String text) {
@@ -160,7 +163,7 @@ public final class Inspector {
         sampler.start();
     }
 
-    /** What the engines have done so far; the domain should be paused, or have ended. */
+    /** What the engines have done so far, or did until the domain was destroyed; it should be paused, or have ended. */
     public String statistics() {
         return whileOpen(
                 () -> {
@@ -168,7 +171,7 @@ public final class Inspector {
                     domain.vcpus().forEach(vcpu -> statistics(vcpu, s));
                     return s.toString();
                 },
-                "the guest is gone\n");
+                lastStatistics);
     }
 
     private void statistics(Vcpu vcpu, StringBuilder s) {
@@ -272,7 +275,7 @@ public final class Inspector {
                 ? ""
                 : detail.message().lines().skip(1).map(line -> line + "\n").collect(Collectors.joining());
         return CrashReport.format(
-                "guest \"" + domain.settings().name() + "\": " + reason,
+                "guest \"" + name.get() + "\": " + reason,
                 details,
                 processor,
                 state,

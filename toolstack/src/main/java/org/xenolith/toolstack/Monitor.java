@@ -97,6 +97,7 @@ public final class Monitor implements AutoCloseable {
     private int cpu;
     private boolean paused;
     private boolean finished;
+    private boolean stopping;
     private long lastTime = System.nanoTime();
     private long lastRetired;
     private boolean asked;
@@ -132,13 +133,19 @@ public final class Monitor implements AutoCloseable {
         }
         Command found = command;
         List<String> arguments = List.of(words).subList(1, words.length);
-        return inspector.whileOpen(() -> run(found, arguments), GONE);
+        String answer = inspector.whileOpen(() -> run(found, arguments), GONE);
+        if (stopping) {
+            // Not while we look: whoever destroys waits until nobody does.
+            stopping = false;
+            domain.destroy();
+        }
+        return answer;
     }
 
     private String run(Command command, List<String> arguments) {
         boolean hold = !paused;
         if (hold) {
-            domain.pause();
+            inspector.domain().pause();
         }
         try {
             return command.handler.run(arguments);
@@ -148,7 +155,7 @@ public final class Monitor implements AutoCloseable {
             return command.names + " failed: " + e + "\n";
         } finally {
             if (hold && !paused) {
-                domain.unpause();
+                inspector.domain().unpause();
             }
         }
     }
@@ -171,7 +178,7 @@ public final class Monitor implements AutoCloseable {
                 () -> {
                     if (paused) {
                         paused = false;
-                        domain.unpause();
+                        inspector.domain().unpause();
                     }
                     return true;
                 },
@@ -417,13 +424,13 @@ public final class Monitor implements AutoCloseable {
             return "the guest is running\n";
         }
         paused = false;
-        domain.unpause();
+        inspector.domain().unpause();
         return "the guest runs\n";
     }
 
     private String stop() {
         finished = true;
-        domain.destroy();
+        stopping = true;
         return "the guest was destroyed\n";
     }
 

@@ -1,11 +1,13 @@
 package org.xenolith.toolstack;
 
+import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.xenolith.cpu.VcpuState;
 import org.xenolith.hypervisor.Vcpu;
 
 /**
- * Notices a guest that spins with interrupts off. Looks at processor 0 twice a second from a thread of its own: for a
+ * Notices a guest that spins with interrupts off. Looks at processor 0 twice a second from a thread that all guests share: for a
  * stall it must have run each time, with IF off, and the guest must not have touched anything outside itself
  * (hypercall, port, MSR, interrupt) for {@link #LIMIT_SECONDS}. A booting kernel has interrupts off for long, but
  * touches something.
@@ -21,9 +23,6 @@ final class StallDetector {
 
     private final Inspector inspector;
     private volatile String stall;
-    private volatile boolean closed;
-    private Thread thread;
-
     private long since;
     private long retiredThen;
     private long lastPulse;
@@ -35,34 +34,56 @@ final class StallDetector {
 
     void start() {
         since = System.nanoTime();
-        thread = Thread.ofPlatform().daemon().name("stall-detector").start(this::run);
+        Watch.ALL.add(this);
     }
 
     void close() {
-        closed = true;
-        if (thread != null) {
-            thread.interrupt();
-        }
+        Watch.ALL.remove(this);
     }
 
     Optional<String> stall() {
         return Optional.ofNullable(stall);
     }
 
-    private void run() {
-        try {
-            while (!closed) {
-                Thread.sleep(INTERVAL_MILLIS);
-                inspector.whileOpen(
-                        () -> {
-                            look(System.nanoTime());
-                            return true;
-                        },
-                        false);
+    /** The detectors that look, and their thread, which starts with the first and ends with the last. */
+    private static final class Watch implements Runnable {
+        static final Watch ALL = new Watch();
+
+        private final List<StallDetector> detectors = new CopyOnWriteArrayList<>();
+        private Thread thread;
+
+        synchronized void add(StallDetector detector) {
+            detectors.add(detector);
+            if (thread == null) {
+                thread = Thread.ofPlatform().daemon().name("stall-detector").start(this);
             }
-        } catch (InterruptedException e) {
-            // The domain is closing.
-            closed = true;
+        }
+
+        synchronized void remove(StallDetector detector) {
+            if (detectors.remove(detector) && detectors.isEmpty()) {
+                thread.interrupt();
+                thread = null;
+            }
+        }
+
+        @Override
+        public void run() {
+            try {
+                while (true) {
+                    Thread.sleep(INTERVAL_MILLIS);
+                    for (StallDetector detector : detectors) {
+                        detector.inspector.whileOpen(
+                                () -> {
+                                    detector.look(System.nanoTime());
+                                    return true;
+                                },
+                                false);
+                    }
+                }
+            } catch (InterruptedException e) {
+                // The last guest is gone.
+                Thread.currentThread().interrupt();
+            }
         }
     }
 

@@ -22,7 +22,7 @@ final class Translation implements AutoCloseable {
         Set<String> features = new HashSet<>(HostProcessor.features(memory, assembler));
         trampolines = new Trampolines(memory, assembler, features.contains("AVX"));
         features.add("RDTSCP");
-        translator = new BlockTranslator(memory, trampolines, assembler, features, exact);
+        translator = new BlockTranslator(memory, trampolines, assembler, features, exact, false);
     }
 
     /** Guest code from an offset of the first page on, where nothing else is. */

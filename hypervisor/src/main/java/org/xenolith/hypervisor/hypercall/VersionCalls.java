@@ -8,13 +8,11 @@ import org.xenolith.abi.Errno;
 import org.xenolith.abi.VmAssist;
 import org.xenolith.abi.XenFeature;
 import org.xenolith.abi.XenVersionOp;
+import org.xenolith.hypervisor.HypervisorVersion;
 import org.xenolith.memory.GuestPhysical;
 
 /** xen_version, console_io and vm_assist. */
 final class VersionCalls {
-    private static final String EXTRAVERSION = ".0-xenolith";
-    private static final String CAPABILITIES = "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ";
-    private static final String COMPILER = "javac (Java " + Runtime.version().feature() + ")";
     /** What an unprivileged domain reads instead of things that are not its business. */
     private static final String DENIED = "<denied>";
     /** Bytes that console_io moves before the virtual CPU looks at its events again. */
@@ -26,17 +24,17 @@ final class VersionCalls {
         long out = call.argument(1);
         switch (call.intArgument(0)) {
             case XenVersionOp.VERSION -> {
-                return XenVersionOp.MAJOR << 16 | XenVersionOp.MINOR;
+                return HypervisorVersion.MAJOR << 16 | HypervisorVersion.MINOR;
             }
-            case XenVersionOp.EXTRAVERSION -> writeString(call, out, EXTRAVERSION, 16);
+            case XenVersionOp.EXTRAVERSION -> writeString(call, out, HypervisorVersion.EXTRA, 16);
             case XenVersionOp.COMPILE_INFO -> {
-                writeString(call, out, COMPILER, 64);
-                writeString(call, out + 64, "xenolith", 16);
-                writeString(call, out + 80, "xenolith", 32);
-                writeString(call, out + 112, "", 32);
+                writeString(call, out, HypervisorVersion.COMPILER, 64);
+                writeString(call, out + 64, HypervisorVersion.COMPILED_BY, 16);
+                writeString(call, out + 80, HypervisorVersion.COMPILE_DOMAIN, 32);
+                writeString(call, out + 112, HypervisorVersion.COMPILE_DATE, 32);
             }
-            case XenVersionOp.CAPABILITIES -> writeString(call, out, CAPABILITIES, 1024);
-            case XenVersionOp.CHANGESET -> writeString(call, out, "xenolith", 64);
+            case XenVersionOp.CAPABILITIES -> writeString(call, out, HypervisorVersion.CAPABILITIES, 1024);
+            case XenVersionOp.CHANGESET -> writeString(call, out, HypervisorVersion.CHANGESET, 64);
             case XenVersionOp.PLATFORM_PARAMETERS -> {
                 Struct parameters = new Struct(call.width());
                 parameters.putWord(0, call.width(), 0);

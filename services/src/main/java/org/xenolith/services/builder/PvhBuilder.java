@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.xenolith.abi.E820Type;
 import org.xenolith.abi.HvmStartInfo;
+import org.xenolith.memory.FrameAccount;
 import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.MachineMemory;
 import org.xenolith.memory.PhysicalToMachine;
@@ -81,8 +82,8 @@ public final class PvhBuilder {
 
         List<Range> populated = new ArrayList<>();
         try {
-            populate(populated, 0, lowEnd >>> FRAME_SHIFT);
-            populate(populated, GuestLayout.HOLE_END >>> FRAME_SHIFT, highEnd >>> FRAME_SHIFT);
+            ram(populated, 0, lowEnd >>> FRAME_SHIFT);
+            ram(populated, GuestLayout.HOLE_END >>> FRAME_SHIFT, highEnd >>> FRAME_SHIFT);
             AcpiTables acpi = AcpiTables.build(config.vcpus(), GuestLayout.ACPI_TABLES);
             long acpiEnd = acpi.rsdpAddress() + FRAME;
             populate(populated, GuestLayout.ACPI_INFO >>> FRAME_SHIFT, acpiEnd >>> FRAME_SHIFT);
@@ -222,15 +223,25 @@ public final class PvhBuilder {
 
     private record Range(long gfn, long end) {}
 
+    private void ram(List<Range> populated, long gfn, long end) throws DomainBuildException {
+        if (config.onDemand()) {
+            memory.mapOnDemand(gfn, end - gfn);
+            populated.add(new Range(gfn, end));
+        } else {
+            populate(populated, gfn, end);
+        }
+    }
+
     /** Backs frames {@code gfn} up to {@code end}, in whole extents where both sides are aligned. */
     private void populate(List<Range> populated, long gfn, long end) throws DomainBuildException {
         MachineMemory machine = memory.machine();
+        FrameAccount account = memory.account();
         long at = gfn;
         while (at < end) {
-            int mfn = (at & EXTENT - 1) == 0 && end - at >= EXTENT ? machine.allocateExtent() : -1;
+            int mfn = (at & EXTENT - 1) == 0 && end - at >= EXTENT ? account.allocateExtent() : -1;
             int count = EXTENT;
             if (mfn < 0) {
-                mfn = machine.allocateFrame();
+                mfn = account.allocateFrame();
                 count = 1;
             }
             if (mfn < 0) {
@@ -251,12 +262,16 @@ public final class PvhBuilder {
     private void depopulate(Range range) {
         for (long gfn = range.gfn; gfn < range.end; ) {
             int first = memory.unmap(gfn++);
+            if (first < 0) {
+                memory.unmapOnDemand(gfn - 1);
+                continue;
+            }
             int count = 1;
             while (gfn < range.end && memory.mfn(gfn) == first + count) {
                 memory.unmap(gfn++);
                 count++;
             }
-            memory.machine().release(first, count);
+            memory.account().release(first, count);
         }
     }
 

@@ -143,6 +143,35 @@ public record DomainEntries(
         });
     }
 
+    /** Gives the domain another name and identity: what a domain is called that stays beside its successor. */
+    public DomainEntries rename(XenStore store, String newName, UUID newUuid) {
+        return store.atomically(() -> {
+            String home = home();
+            String vm = "/vm/" + newUuid;
+            if (!newUuid.equals(uuid)) {
+                store.remove("/vm/" + uuid);
+                store.mkdir(vm);
+                store.setPermissions(vm, Permission.list("n0", "r" + domain));
+                store.write(vm + "/uuid", newUuid.toString());
+                store.write(home + "/vm", vm);
+            }
+            store.write(vm + "/name", newName);
+            store.write(home + "/name", newName);
+            return new DomainEntries(
+                    domain,
+                    newName,
+                    newUuid,
+                    maxKib,
+                    targetKib,
+                    vcpus,
+                    onlineVcpus,
+                    storePort,
+                    storeGfn,
+                    consolePort,
+                    consoleGfn);
+        });
+    }
+
     /** Asks the guest to shut down. It clears the key when it has seen it. */
     public void requestShutdown(XenStore store, Shutdown how) {
         store.write(home() + "/control/shutdown", how.value());
@@ -166,6 +195,11 @@ public record DomainEntries(
     /** Asks the guest to balloon. */
     public void setMemoryTarget(XenStore store, long kib) {
         store.write(home() + "/memory/target", Long.toString(kib));
+    }
+
+    /** Tells how much memory the guest can ever have. */
+    public void setMaxMemory(XenStore store, long kib) {
+        store.write(home() + "/memory/static-max", Long.toString(kib));
     }
 
     /** Asks the guest to take a processor online or offline. */
