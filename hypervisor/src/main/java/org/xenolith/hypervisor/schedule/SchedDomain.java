@@ -8,13 +8,14 @@ import org.xenolith.abi.Errno;
  * A domain as the scheduler sees it: its virtual CPUs, the pool that they run in, and what they get there. Everything can be
  * changed while the domain runs.
  *
- * <p>Methods throw {@link SchedulingException} when a request is refused, and change nothing then.
+ * <p>Methods throw {@link SchedulingException} when a request is refused, and change nothing then. Those that change something
+ * are not for threads of virtual CPUs: they may wait for one to leave its engine.
  */
 public final class SchedDomain {
     private final Scheduler scheduler;
     private final int id;
     private final List<SchedUnit> units = new CopyOnWriteArrayList<>();
-    /** With the scheduler's monitor held. */
+    /** Changes with the scheduler's monitor and the locks of both pools held. */
     volatile CpuPool pool;
 
     boolean removed;
@@ -66,14 +67,24 @@ public final class SchedDomain {
 
     /** What the domain gets. EINVAL in a pool without credit2. */
     public Credit2Parameters credit2() {
-        synchronized (scheduler) {
-            pool.lock();
-            try {
-                pool.credit2();
-                return credit2.parameters;
-            } finally {
-                pool.unlock();
+        CpuPool locked = lockPool();
+        try {
+            locked.credit2();
+            return credit2.parameters;
+        } finally {
+            locked.unlock();
+        }
+    }
+
+    /** Locks the pool without the monitor, which may be held by somebody who waits for the calling thread. */
+    private CpuPool lockPool() {
+        while (true) {
+            CpuPool now = pool;
+            now.lock();
+            if (now == pool) {
+                return now;
             }
+            now.unlock();
         }
     }
 
@@ -92,15 +103,13 @@ public final class SchedDomain {
 
     /** What a virtual CPU gets. EINVAL in a pool without rtds. */
     public RtdsParameters rtds(int vcpu) {
-        synchronized (scheduler) {
-            SchedUnit unit = unit(vcpu);
-            pool.lock();
-            try {
-                pool.rtds();
-                return unit.rtds.parameters;
-            } finally {
-                pool.unlock();
-            }
+        SchedUnit unit = unit(vcpu);
+        CpuPool locked = lockPool();
+        try {
+            locked.rtds();
+            return unit.rtds.parameters;
+        } finally {
+            locked.unlock();
         }
     }
 
