@@ -20,11 +20,13 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.xenolith.cpu.CpuLevel;
 import org.xenolith.daemon.protocol.Answer;
 import org.xenolith.daemon.protocol.Answer.Reason;
 import org.xenolith.daemon.protocol.Command;
 import org.xenolith.hypervisor.schedule.SchedulingException;
+import org.xenolith.hypervisor.viridian.ViridianFeature;
 import org.xenolith.image.GuestSession;
 import org.xenolith.memory.MachineMemoryException;
 import org.xenolith.services.builder.DomainBuildException;
@@ -314,6 +316,12 @@ public final class HostService implements HostHandler, AutoCloseable {
         if (command.kernelCache() != null) {
             builder.kernelCache(Path.of(command.kernelCache()));
         }
+        if (config.maxEventChannels() != null) {
+            builder.maxEventChannels(config.maxEventChannels());
+        }
+        builder.viridian(config.viridian().stream()
+                .flatMap(name -> ViridianFeature.named(name).stream())
+                .collect(Collectors.toUnmodifiableSet()));
         if (config.engine() != null) {
             builder.engine(EngineKind.valueOf(config.engine().toUpperCase(Locale.ROOT)));
         }

@@ -11,6 +11,7 @@ import java.util.TreeSet;
 import java.util.UUID;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import org.xenolith.hypervisor.viridian.ViridianFeature;
 import org.xenolith.toolstack.GuestType;
 import org.xenolith.toolstack.LifecycleAction;
 import org.xenolith.toolstack.LifecycleActions;
@@ -27,12 +28,7 @@ public final class GuestConfigReader {
 
     /** Read and checked, but there is nothing yet that would heed them. */
     private static final Set<GuestKey> UNHEEDED = EnumSet.of(
-            GuestKey.NESTEDHVM,
-            GuestKey.VIRIDIAN,
-            GuestKey.MAX_EVENT_CHANNELS,
-            GuestKey.MAX_GRANT_FRAMES,
-            GuestKey.MAX_MAPTRACK_FRAMES,
-            GuestKey.MAX_GRANT_VERSION);
+            GuestKey.NESTEDHVM, GuestKey.MAX_GRANT_FRAMES, GuestKey.MAX_MAPTRACK_FRAMES, GuestKey.MAX_GRANT_VERSION);
 
     private final ConfigFile file;
     private final String source;
@@ -266,15 +262,45 @@ public final class GuestConfigReader {
         }
     }
 
+    /** Names of groups, with {@code all}, {@code defaults} and {@code !name} resolved as xl does it. */
     private List<String> viridian() throws ConfigException {
         Optional<ConfigSetting> setting = file.get(GuestKey.VIRIDIAN.toString());
         if (setting.isEmpty()) {
             return List.of();
         }
+        EnumSet<ViridianFeature> shown = EnumSet.noneOf(ViridianFeature.class);
         if (setting.get().value() instanceof ConfigValue.Text) {
-            return bool(GuestKey.VIRIDIAN).orElse(false) ? List.of("defaults") : List.of();
+            if (bool(GuestKey.VIRIDIAN).orElse(false)) {
+                shown.addAll(ViridianFeature.DEFAULTS);
+            }
+        } else {
+            for (String word : texts(GuestKey.VIRIDIAN)) {
+                switch (word) {
+                    case "all" -> shown.addAll(EnumSet.allOf(ViridianFeature.class));
+                    case "defaults" -> shown.addAll(ViridianFeature.DEFAULTS);
+                    default -> change(shown, word);
+                }
+            }
         }
-        return texts(GuestKey.VIRIDIAN);
+        return shown.stream().map(ViridianFeature::toString).toList();
+    }
+
+    private void change(Set<ViridianFeature> shown, String word) throws ConfigException {
+        boolean remove = word.startsWith("!");
+        Optional<ViridianFeature> feature = ViridianFeature.named(remove ? word.substring(1) : word);
+        if (feature.isEmpty()) {
+            throw wrong(
+                    GuestKey.VIRIDIAN,
+                    "'" + word + "' is none of all, defaults, "
+                            + Arrays.stream(ViridianFeature.values())
+                                    .map(ViridianFeature::toString)
+                                    .collect(Collectors.joining(", ")));
+        }
+        if (remove) {
+            shown.remove(feature.get());
+        } else {
+            shown.add(feature.get());
+        }
     }
 
     /** {@code serial="file:PATH"} copies the console to a file; {@code pty} is what a guest has anyway. */

@@ -90,8 +90,8 @@ class GuestConfigReaderTest {
                 vif = []
                 """);
         assertThat(result.warnings())
-                .containsExactly("g.cfg: without effect here: max_event_channels, max_grant_frames,"
-                        + " max_grant_version, max_maptrack_frames, viridian");
+                .containsExactly(
+                        "g.cfg: without effect here: max_grant_frames, max_grant_version," + " max_maptrack_frames");
         assertThat(result.config())
                 .isEqualTo(new GuestConfig(
                         "web",
@@ -160,6 +160,18 @@ class GuestConfigReaderTest {
         GuestConfigReader.Result both = read(LEAST + "cmdline='a b'\nextra='c'");
         assertThat(both.config().commandLine()).isEqualTo("a b");
         assertThat(both.warnings()).singleElement().asString().contains("g.cfg:3:9", "root and extra are ignored");
+    }
+
+    @Test
+    void viridianGroupsAreResolvedAsXlDoes() throws ConfigException {
+        assertThat(config("viridian=1").viridian())
+                .containsExactlyInAnyOrder("base", "freq", "time_ref_count", "apic_assist", "crash_ctl");
+        assertThat(config("viridian=0").viridian()).isEmpty();
+        assertThat(config("viridian=['defaults','stimer','!freq']").viridian())
+                .contains("base", "stimer")
+                .doesNotContain("freq");
+        assertThat(config("viridian=['all']").viridian()).contains("cpu_hotplug");
+        refuses(LEAST + "viridian=['nosuch']", "g.cfg:3:10", "'nosuch' is none of all, defaults, base");
     }
 
     @Test
