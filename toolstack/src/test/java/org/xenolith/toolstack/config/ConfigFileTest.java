@@ -163,7 +163,8 @@ class ConfigFileTest {
         SplittableRandom random = new SplittableRandom(seed);
         String[] pieces = {
             "a", "memory", "=", "+=", "1", "0x", "'", "\"", "\\", "[", "]", ",", ";", "\n", "#", " ", "\t", "'x'",
-            "\"y\"", "\\x4", "\\777", "\r", "\r\n", "True", "-", "(", "\u0000", "\uD800", "é", "[[", "]]", "=[", "'a'\n"
+            "\"y\"", "\\x4", "\\777", "\r", "\r\n", "True", "-", "(", "\u0000", "\uD800", "é", "[[", "]]", "=[",
+            "'a'\n", "a=1\n"
         };
         int good = 0;
         for (int i = 0; i < 60_000; i++) {
