@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.function.BooleanSupplier;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -23,6 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.xenolith.abi.DumpCore;
 import org.xenolith.abi.GrantTableOp;
 import org.xenolith.abi.VcpuGuestContext;
+import org.xenolith.hypervisor.DomainMemory;
 import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.MachineMemoryException;
 import org.xenolith.memory.PhysicalToMachine;
@@ -600,5 +602,17 @@ class HostTest {
         assertThatThrownBy(() -> domain.dumpCore(blocked))
                 .isInstanceOf(IOException.class)
                 .hasMessageStartingWith("cannot write core dump " + blocked);
+    }
+
+    @Test
+    void memoryThatWasBalloonedAwayFindsItsPlaceAgainInALargeMap() throws Exception {
+        host(64);
+        Domain domain = host.create(
+                config("a", TinyKernel.SPIN).maxMemoryBytes(3L << 30).build());
+        DomainMemory memory = domain.life().domain().memory();
+        long first = 0x80000;
+        assertThat(memory.removeAll(LongStream.range(first, first + 512).toArray()))
+                .isEqualTo(512);
+        assertThat(memory.populate(first, 1)).isEqualTo(1);
     }
 }
