@@ -181,44 +181,27 @@ final class CreateVerb extends HostVerb {
     }
 
     private static GuestConfig withPaths(GuestConfig c) {
-        return new GuestConfig(
-                c.name(),
-                c.uuid(),
-                c.type(),
+        return copy(
+                c,
                 isDebian(c.kernel()) ? c.kernel() : absolute(c.kernel()),
                 absolute(c.ramdisk()),
-                c.commandLine(),
-                c.memoryMib(),
-                c.maxMemoryMib(),
-                c.vcpus(),
-                c.maxVcpus(),
-                c.cpus(),
-                c.cpusSoft(),
-                c.cpuWeight(),
-                c.cap(),
-                c.periodMicros(),
-                c.sliceMicros(),
-                c.extraTime(),
-                c.pool(),
                 c.actions(),
-                c.nestedHvm(),
-                c.viridian(),
-                c.maxEventChannels(),
-                c.maxGrantFrames(),
-                c.maxMaptrackFrames(),
-                c.maxGrantVersion(),
-                c.engine(),
-                c.cpuLevel(),
                 absolute(c.consoleFile()));
     }
 
     private static GuestConfig unattended(GuestConfig c) {
+        LifecycleActions stay = LifecycleActions.all(LifecycleAction.PRESERVE);
+        return copy(c, c.kernel(), c.ramdisk(), stay, c.consoleFile());
+    }
+
+    private static GuestConfig copy(
+            GuestConfig c, String kernel, String ramdisk, LifecycleActions actions, String consoleFile) {
         return new GuestConfig(
                 c.name(),
                 c.uuid(),
                 c.type(),
-                c.kernel(),
-                c.ramdisk(),
+                kernel,
+                ramdisk,
                 c.commandLine(),
                 c.memoryMib(),
                 c.maxMemoryMib(),
@@ -232,7 +215,7 @@ final class CreateVerb extends HostVerb {
                 c.sliceMicros(),
                 c.extraTime(),
                 c.pool(),
-                LifecycleActions.all(LifecycleAction.PRESERVE),
+                actions,
                 c.nestedHvm(),
                 c.viridian(),
                 c.maxEventChannels(),
@@ -241,7 +224,7 @@ final class CreateVerb extends HostVerb {
                 c.maxGrantVersion(),
                 c.engine(),
                 c.cpuLevel(),
-                c.consoleFile());
+                consoleFile);
     }
 
     /** Kernel and busybox are looked for, and fetched, by this process: it has a terminal to show progress on. */

@@ -254,6 +254,29 @@ final class PoolVerbs {
         }
     }
 
+    private abstract static class ChangeCpus extends OfPool {
+        private final boolean remove;
+
+        @Parameters(index = "1", paramLabel = "CPUS", description = "0-3,^2, node:0.")
+        private String cpus;
+
+        ChangeCpus(HostAccess access, boolean remove) {
+            super(access);
+            this.remove = remove;
+        }
+
+        @Override
+        void check() {
+            cpus = cpus(cpus);
+        }
+
+        @Override
+        int run(HostConnection host) throws HostException {
+            host.ask(new org.xenolith.daemon.protocol.Command.ChangePoolCpus(pool, cpus, remove));
+            return 0;
+        }
+    }
+
     @Command(
             name = "cpupool-cpu-add",
             header = {
@@ -264,23 +287,9 @@ final class PoolVerbs {
                 "  xeno cpupool-cpu-add fast node:0     those of a NUMA node",
                 ""
             })
-    static final class AddCpus extends OfPool {
-        @Parameters(index = "1", paramLabel = "CPUS", description = "0-3,^2, node:0.")
-        private String cpus;
-
+    static final class AddCpus extends ChangeCpus {
         AddCpus(HostAccess access) {
-            super(access);
-        }
-
-        @Override
-        void check() {
-            cpus = cpus(cpus);
-        }
-
-        @Override
-        int run(HostConnection host) throws HostException {
-            host.ask(new org.xenolith.daemon.protocol.Command.ChangePoolCpus(pool, cpus, false));
-            return 0;
+            super(access, false);
         }
     }
 
@@ -294,23 +303,9 @@ final class PoolVerbs {
                 "  xeno cpupool-cpu-remove fast node:0     those of a NUMA node",
                 ""
             })
-    static final class RemoveCpus extends OfPool {
-        @Parameters(index = "1", paramLabel = "CPUS", description = "0-3,^2, node:0.")
-        private String cpus;
-
+    static final class RemoveCpus extends ChangeCpus {
         RemoveCpus(HostAccess access) {
-            super(access);
-        }
-
-        @Override
-        void check() {
-            cpus = cpus(cpus);
-        }
-
-        @Override
-        int run(HostConnection host) throws HostException {
-            host.ask(new org.xenolith.daemon.protocol.Command.ChangePoolCpus(pool, cpus, true));
-            return 0;
+            super(access, true);
         }
     }
 
