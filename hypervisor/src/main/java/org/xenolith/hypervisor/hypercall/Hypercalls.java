@@ -45,7 +45,7 @@ public final class Hypercalls {
         }
         Viridian viridian = vcpu.domain().viridian();
         if (viridian != null && (number & 0x80000000L) != 0 && state.cpl() == 0) {
-            viridianCall(viridian, state, wide);
+            viridianCall(viridian, vcpu, wide);
             return;
         }
         Call call = new Call(vcpu, wide ? 8 : 4, false, arguments);
@@ -62,11 +62,13 @@ public final class Hypercalls {
     }
 
     /** Its input is in rcx, or in edx and eax, and its result in rax, or in edx and eax. */
-    private static void viridianCall(Viridian viridian, VcpuState state, boolean wide) {
+    private static void viridianCall(Viridian viridian, Vcpu vcpu, boolean wide) {
+        VcpuState state = vcpu.state();
         if (wide) {
-            state.setGpr(VcpuState.RAX, viridian.hypercall(state.gpr(VcpuState.RCX)));
+            state.setGpr(VcpuState.RAX, viridian.hypercall(vcpu, state.gpr(VcpuState.RCX)));
         } else {
-            long result = viridian.hypercall(state.gpr(VcpuState.RDX) << 32 | state.gpr(VcpuState.RAX) & 0x7fffffffL);
+            long result =
+                    viridian.hypercall(vcpu, state.gpr(VcpuState.RDX) << 32 | state.gpr(VcpuState.RAX) & 0x7fffffffL);
             state.setGpr(VcpuState.RAX, result & 0xffffffffL);
             state.setGpr(VcpuState.RDX, result >>> 32);
         }

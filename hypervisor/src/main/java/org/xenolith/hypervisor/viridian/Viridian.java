@@ -4,6 +4,7 @@ import java.util.Set;
 import org.xenolith.abi.ShutdownReason;
 import org.xenolith.hypervisor.Domain;
 import org.xenolith.hypervisor.DomainMemory;
+import org.xenolith.hypervisor.Vcpu;
 import org.xenolith.hypervisor.time.TscScale;
 import org.xenolith.memory.GuestPhysical;
 import org.xenolith.memory.Raw;
@@ -241,14 +242,15 @@ public final class Viridian {
     /**
      * A hypercall with bit 31 set.
      *
+     * @param vcpu who makes it
      * @param input the guest's input value: call code in the low 16 bits
      * @return the status for its result register
      */
-    public long hypercall(long input) {
+    public long hypercall(Vcpu vcpu, long input) {
         int code = (int) input & 0xffff;
         switch (code) {
             case CALL_LONG_SPIN_WAIT -> {
-                Thread.yield();
+                vcpu.yieldProcessor();
                 return 0;
             }
             case CALL_FLUSH_SPACE, CALL_FLUSH_LIST -> {
